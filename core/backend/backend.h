@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Backend: a way to see and stop calls on this kernel. It makes subjects; the guard decides.
+//
+// Way:     *events -> stack* -> verdict -> *action*: sees the call, walks the stack, carries the answer out.
+// Thread:  all Handler functions are called from the backend's one serving thread.
+// Failure: start() says which right cannot be denied; losses are counters, never silence.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "bpf/abi.h"
+#include "core/base/result.h"
+#include "core/library/library.h"
+#include "core/rights/rights.h"
+
+namespace libguard {
+
+// One frame for people, innermost first.
+struct Frame {
+  LibraryId library;
+  uint32_t function;  // FNV-1a of "module.qualname"; 0: no cell
+  std::string name;   // "module.qualname"; "" if it has none
+};
+
+// Reads what is only needed for learning and events; valid during one Handler::decide.
+class FrameReader {
+ public:
+  virtual ~FrameReader() = default;
+  virtual std::vector<Frame> frames() = 0;
+};
+
+struct Call {
+  pid_t pid, tid;      // as the supervisor sees them
+  uint32_t program;    // index given by Handler::on_program
+  Right right;
+  int nr;              // system call number; -1: runtime operation
+  uint64_t args[6];
+  const lg_subject* subject;
+  FrameReader* reader;
+};
+
+struct Decision {
+  enum Kind : uint8_t { kAllow, kRefuse, kKill } kind = kAllow;
+  int error = 0;  // errno of kRefuse
+};
+
+// What the supervisor found out about a program at its birth.
+struct ProgramBirth {
+  pid_t pid;
+  std::string executable;          // real path
+  std::string invoked_as;          // argv[0] resolved, or executable
+  std::vector<std::string> arguments;
+  bool foreign_environment;        // LD_PRELOAD, LD_AUDIT or LD_LIBRARY_PATH unlike the guard's
+  bool language_runtime;           // recognised runtime: {startup} until its hello
+  uint32_t parent_program;         // program that exec'ed it
+};
+
+struct ProgramInfo {
+  uint32_t program;     // index for Call::program
+  LibraryId library;    // of the executable; kUnknown for a foreign environment
+};
+
+// What the guard answers; implemented by core/guard.cc.
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  virtual Decision decide(const Call& call) = 0;
+  virtual ProgramInfo on_program(const ProgramBirth& birth) = 0;
+  virtual void on_hello(uint32_t program, const lg_hello& hello) = 0;
+  virtual uint64_t resolve(uint32_t program, uint32_t kind, std::string_view path) = 0;  // LG_RESOLVED(...)
+  virtual std::string module_name(uint32_t module_hash) = 0;
+  // Owner of an executable mapping; false: transparent, names nobody.
+  virtual bool native_owner(std::string_view mapping_path, LibraryId* owner) = 0;
+  virtual void on_exit(pid_t pid) = 0;
+  virtual void on_phase(pid_t pid, uint32_t phase) = 0;
+};
+
+enum class Outcome : uint8_t { kAllow, kErrno, kNotify };  // of the seccomp filter, per right
+
+struct BackendOptions {
+  std::vector<Outcome> outcomes;  // per right id, LG_MAX_RIGHTS of them
+  const lg_matrix* matrix;        // for the free path: rights whose rows are empty are allowed without a walk
+  bool observe_everything = false;  // recording: decide() is asked for every notified call
+  std::string client_path;        // libguard_preload.so, to check marker calls' call sites
+};
+
+using Counters = std::map<std::string, uint64_t>;  // "unknown_frames", "faults", "truncated", "no_state", …
+
+}  // namespace libguard

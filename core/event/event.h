@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Event: one fact that a guard tells: load, fork, exec, exit, phase, deviation, lost.
+//
+// Way:     events -> stack -> verdict -> *action*: what people and machines read afterwards.
+// Thread:  plain value; writers serialise themselves.
+// Failure: parse errors name line and key. Schema: docs/formats/event.schema.json.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+
+namespace libguard {
+
+struct EventFrame {
+  std::string purl;   // or a fixed name: application, runtime, startup, unknown
+  std::string frame;  // "requests.sessions.Session.request"; "" when it has no name
+};
+
+struct Culprit {
+  std::string purl;
+  std::string role;  // "caller", "stack", "spawned", "function"
+};
+
+struct Event {
+  std::string time;    // RFC 3339, UTC, milliseconds
+  std::string id;      // 12 hex digits, stable for (library, right, stack)
+  std::string kind;    // "deviation", "load", "fork", "exec", "exit", "phase", "lost"
+  std::string mode;    // "observe", "detect", "enforce"
+  std::string action;  // "deny", "log", "kill", "" for other kinds
+  std::string phase;   // "init", "serving"
+  std::string role;    // role of `library` among the culprits
+  std::string host;
+  int pid = 0, tid = 0;
+  std::string exe;
+  std::string library_purl, library_path;  // the innermost culprit
+  std::vector<Culprit> culprits;
+  std::string caller;
+  std::vector<EventFrame> stack;  // innermost first, consecutive equal entries merged
+  std::string right_name, right_group;
+  int right_nr = -1;  // system call number; -1 for runtime operations
+  std::string policy_digest;
+  std::string grant;  // the one line of policy that would allow it
+  uint64_t count = 1;  // repeats of the same id until now
+  uint64_t lost = 0;
+  std::string message;  // for kinds other than deviation
+};
+
+std::string event_id(const Event& event);                   // from library, right, stack
+std::string to_json_line(const Event& event);               // one line, no newline
+Result<Event> parse_event(std::string_view json_line);
+std::string to_text_line(const Event& event);               // for people: culprits, caller, right, stack, on one line
+
+}  // namespace libguard

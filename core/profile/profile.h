@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Profile: what was seen. Machine-written, mergeable, never edited by hand.
+//
+// Way:     recording -> *profile* -> policy.
+// Thread:  plain value.
+// Failure: load() names file, place and what is wrong; a broken file changes nothing. Schema: docs/formats/profile.schema.json.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/rights/rights.h"
+
+namespace libguard {
+
+enum class Phase : uint8_t { kInit = LG_INIT, kServing = LG_SERVING };
+enum class Role : uint8_t { kStack = LG_ROLE_STACK, kCaller = LG_ROLE_CALLER, kSpawned = LG_ROLE_SPAWNED };
+std::string_view phase_name(Phase phase);  // "init", "serving"
+std::string_view role_name(Role role);     // "stack", "caller", "spawned"
+
+// One thing that was seen, with a sample of its stack. Libraries are purls or fixed names.
+struct Observation {
+  std::string caller;
+  std::string direct;           // "purl function" of the innermost frame, e.g. "pkg:pypi/x@1 x.ship.run"; "runtime subprocess.Popen…"
+  std::string direct_function;  // dotted name, only when direct is not runtime
+  std::vector<std::string> libraries;  // active, inherited and native (dangerous rights), sorted
+  std::vector<std::string> spawners;   // sorted
+  std::string program;                 // executable
+  Phase phase = Phase::kInit;
+  Right right{};
+  uint64_t count = 0;
+  std::vector<std::string> stack;  // "purl|module.qualname", innermost first; a sample
+};
+
+struct Profile {
+  static constexpr int kVersion = 1;
+  struct Target {
+    std::vector<std::string> command;
+    std::string arch = "x86_64", kernel;
+    std::vector<std::string> runtimes;  // "cpython 3.11.2"
+  } target;
+  // purl -> phase -> role -> right names; derived from observations, checked on load.
+  using Rights = std::map<Phase, std::map<Role, RightSet>>;
+  std::map<std::string, Rights> libraries;
+  std::map<std::string, std::map<Phase, RightSet>> processes;  // executable -> union
+  std::map<std::string, uint64_t> completeness;                // losses per cause; empty or all 0: complete
+  struct Run { std::string started; double seconds = 0; uint64_t calls = 0; std::string tool; };
+  std::vector<Run> runs;
+  std::vector<Observation> observations;
+
+  void derive();  // fills libraries and processes from observations
+};
+
+Result<Profile> parse_profile(std::string_view text, std::string_view name);
+Result<Profile> load_profile(const std::string& path);
+std::string to_json(const Profile& profile);                            // sorted, diff-friendly
+Status save_profile(const Profile& profile, const std::string& path);  // atomic: written beside, synced, renamed
+Profile merge(const Profile& a, const Profile& b);                      // union; count = max per observation
+
+}  // namespace libguard
