@@ -1,0 +1,15 @@
+# lg_add_test(NAME unit_rights LABELS unit SOURCES x_test.cc LIBS lg_rights): a GoogleTest program as one CTest.
+# Labels: unit (nothing needed), bpf (root), frontend (runtimes), system (whole tool), vm, lint, golden.
+find_package(GTest REQUIRED)
+function(lg_add_test)
+  cmake_parse_arguments(ARG "" "NAME;TIMEOUT" "LABELS;SOURCES;LIBS;ARGS" ${ARGN})
+  add_executable(${ARG_NAME} ${ARG_SOURCES})
+  target_include_directories(${ARG_NAME} PRIVATE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/core/include)
+  target_link_libraries(${ARG_NAME} PRIVATE ${ARG_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_options(${ARG_NAME} PRIVATE -Wall -Wextra -Werror)
+  add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME} ${ARG_ARGS})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  set_tests_properties(${ARG_NAME} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()

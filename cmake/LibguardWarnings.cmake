@@ -1,0 +1,14 @@
+# Warnings are errors everywhere; one function so that each folder says it once.
+function(lg_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wcast-qual -Wformat=2 -Werror)
+endfunction()
+
+# lg_add_library(NAME SOURCES a.cc b.cc LIBS lg_base ...): the static library of one folder.
+function(lg_add_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/core/include)
+  target_link_libraries(${name} PUBLIC ${ARG_LIBS})
+  target_compile_options(
+    ${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wcast-qual -Wformat=2 -Werror>)
+endfunction()
