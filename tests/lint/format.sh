@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Fails if clang-format would change a C++ file. `tests/lint/format.sh REPOSITORY --fix` changes them.
+set -euo pipefail
+cd "$1"
+mapfile -t files < <(git ls-files --cached --others --exclude-standard -- 'core/*.cc' 'core/*.h' 'cli/*.cc' 'cli/*.h' \
+  'frontends/*.cc' 'frontends/*.h' 'tests/*.cc' 'tests/*.h')
+existing=()
+for file in "${files[@]}"; do [ -e "$file" ] && existing+=("$file"); done
+if [ "${2:-}" = --fix ]; then exec clang-format-14 -i "${existing[@]}"; fi
+exec clang-format-14 --dry-run --Werror "${existing[@]}"
