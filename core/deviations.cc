@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// One event per kind of deviation; repeats raise its count and are written at powers of ten and at the end.
+//
+// Way:     events -> stack -> verdict -> *action*.
+// Thread:  the serving thread only.
+// Failure: see deviations.h.
+#include "core/deviations.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "bpf/judge.h"
+#include "core/base/text.h"
+#include "core/library/purl.h"
+
+namespace libguard {
+namespace {
+
+constexpr size_t kMaxKinds = 20000;
+
+template <class T>
+void append(std::string& key, const T& value) {
+  key.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+std::string_view mode_text(Mode mode) {
+  switch (mode) {
+    case Mode::kObserve:
+      return "observe";
+    case Mode::kDetect:
+      return "detect";
+    case Mode::kEnforce:
+      return "enforce";
+  }
+  return "";
+}
+
+bool power_of_ten(uint64_t count) {
+  while (count >= 10 && count % 10 == 0) count /= 10;
+  return count == 1;
+}
+
+// The one line of policy that would let this library through in that role.
+std::string grant_line(const std::string& purl, const std::string& role, const Event& event) {
+  std::string name = purl.rfind("pkg:", 0) == 0 ? strip_version(purl) : purl;
+  std::string key = "  \"" + name + "\": { ";
+  if (role == "function") {
+    std::string function = event.stack.empty() ? "" : event.stack.front().frame;
+    return key + "functions: { \"" + event.right_group + "\": [\"" + function + "\"] } }";
+  }
+  return key + "grant: [\"" + event.right_group + "\"] }";
+}
+
+}  // namespace
+
+Deviations::Deviations(DeviationOptions options, const LibraryTable& table)
+    : options_(std::move(options)), table_(table) {
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  host_ = name;
+}
+
+Deviations::~Deviations() {
+  if (file_ != nullptr) std::fclose(file_);
+}
+
+Status Deviations::open() {
+  if (options_.events_path.empty()) return {};
+  file_ = std::fopen(options_.events_path.c_str(), "ae");
+  if (file_ == nullptr)
+    return fail(Code::kIo, "cannot write events to " + options_.events_path + ": " + std::strerror(errno),
+                "name a file in a directory that you may write to");
+  return {};
+}
+
+void Deviations::report(const Call& call, const lg_verdict& verdict, const std::string& executable,
+                        std::string_view action) {
+  total_++;
+  std::string key;
+  append(key, call.right);
+  append(key, call.program);
+  append(key, verdict.caller);
+  append(key, call.subject->stack.direct);
+  append(key, call.subject->stack.direct_function);
+  append(key, verdict.stack_culprits);
+  append(key, verdict.spawned_culprits);
+  auto found = kinds_.find(key);
+  if (found == kinds_.end()) {
+    if (kinds_.size() >= kMaxKinds) {
+      unwritten_++;
+      return;
+    }
+    Kind kind;
+    kind.event = describe(call, verdict, executable);
+    kind.event.action = action;
+    found = kinds_.emplace(std::move(key), std::move(kind)).first;
+    if (options_.on_event) options_.on_event(found->second.event);
+  }
+  Kind& kind = found->second;
+  kind.count++;
+  if (power_of_ten(kind.count)) {
+    kind.event.count = kind.written = kind.count;
+    kind.event.time = utc_timestamp(unix_milliseconds_now());
+    write(kind.event);
+  }
+}
+
+Event Deviations::describe(const Call& call, const lg_verdict& verdict, const std::string& executable) const {
+  Event event;
+  event.time = utc_timestamp(unix_milliseconds_now());
+  event.kind = "deviation";
+  event.mode = mode_text(options_.mode);
+  event.phase = phase_name(static_cast<Phase>(call.subject->phase));
+  event.host = host_;
+  event.pid = call.pid;
+  event.tid = call.tid;
+  event.exe = executable;
+  event.caller = table_.at(LibraryId{verdict.caller}).purl;
+  event.right_name = right_name(call.right);
+  event.right_group = group_name(group_of(call.right));
+  event.right_nr = call.nr;
+  event.policy_digest = options_.policy_digest;
+  for (const Frame& frame : call.reader->frames()) {
+    EventFrame entry{table_.at(frame.library).purl, frame.name};
+    bool repeated =
+        !event.stack.empty() && event.stack.back().purl == entry.purl && event.stack.back().frame == entry.frame;
+    if (!repeated) event.stack.push_back(std::move(entry));
+  }
+  name_culprits(call, verdict, event);
+  event.id = event_id(event);
+  return event;
+}
+
+// Culprits in the order of the stack, innermost first, then those that are not on it.
+void Deviations::name_culprits(const Call& call, const lg_verdict& verdict, Event& event) const {
+  auto add = [&](const std::string& purl, const char* role) {
+    for (const Culprit& culprit : event.culprits)
+      if (culprit.purl == purl && culprit.role == role) return;
+    event.culprits.push_back({purl, role});
+  };
+  if (verdict.caller_is_culprit) add(event.caller, "caller");
+  if (verdict.function_is_culprit) add(table_.at(LibraryId{call.subject->stack.direct}).purl, "function");
+  LibrarySet on_stack(verdict.stack_culprits), spawned(verdict.spawned_culprits);
+  for (const EventFrame& frame : event.stack)
+    for (LibraryId id : on_stack.ids())
+      if (table_.at(id).purl == frame.purl) add(frame.purl, "stack");
+  for (LibraryId id : on_stack.ids()) add(table_.at(id).purl, "stack");
+  for (LibraryId id : spawned.ids()) add(table_.at(id).purl, "spawned");
+  if (event.culprits.empty()) return;
+  // A named library tells more than the fixed ones: prefer it as the event's subject.
+  const Culprit* subject = &event.culprits.front();
+  for (const Culprit& culprit : event.culprits) {
+    if (culprit.purl.rfind("pkg:", 0) != 0) continue;
+    subject = &culprit;
+    break;
+  }
+  event.library_purl = subject->purl;
+  event.role = subject->role;
+  event.library_path = table_.at(table_.find(subject->purl)).path;
+  event.grant = grant_line(subject->purl, subject->role, event);
+}
+
+void Deviations::tell(std::string_view kind, int pid, const std::string& message) {
+  Event event;
+  event.time = utc_timestamp(unix_milliseconds_now());
+  event.kind = kind;
+  event.mode = mode_text(options_.mode);
+  event.host = host_;
+  event.pid = pid;
+  event.message = message;
+  event.policy_digest = options_.policy_digest;
+  write(event);
+}
+
+void Deviations::write(const Event& event) {
+  if (file_ == nullptr) return;
+  std::string line = to_json_line(event) + "\n";
+  bool written = std::fwrite(line.data(), 1, line.size(), file_) == line.size() && std::fflush(file_) == 0;
+  if (written) return;
+  if (unwritten_++ == 0)
+    std::fprintf(stderr, "libguard: cannot write events to %s: %s; refusing goes on, events are lost\n",
+                 options_.events_path.c_str(), std::strerror(errno));
+  std::clearerr(file_);
+}
+
+void Deviations::finish() {
+  for (auto& [key, kind] : kinds_) {
+    if (kind.count == kind.written) continue;
+    kind.event.count = kind.written = kind.count;
+    write(kind.event);
+  }
+}
+
+}  // namespace libguard

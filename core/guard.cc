@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// Guard: puts library table, resolver, matrix, recorder and deviations together and answers the backend.
+//
+// Way:     events -> stack -> *verdict -> action*.
+// Thread:  see guard.h.
+// Failure: see guard.h.
+#include "libguard/guard.h"
+
+#include <cerrno>
+#include <ctime>
+#include <unordered_map>
+
+#include "bpf/judge.h"
+#include "core/base/file.h"
+#include "core/base/text.h"
+#include "core/deviations.h"
+#include "core/matrix.h"
+#include "core/recorder.h"
+#include "core/start_lines.h"
+
+namespace libguard {
+
+struct Guard::State {
+  GuardOptions options;
+  Mode mode = Mode::kObserve;
+  LibraryTable table;
+  std::optional<Rules> rules;
+  std::unique_ptr<Matrix> matrix;
+  std::unique_ptr<Resolver> resolver;
+  std::unique_ptr<Recorder> recorder;
+  std::unique_ptr<Deviations> deviations;
+  size_t placed = 0;  // libraries already in the matrix
+
+  struct Program {
+    std::string executable, invoked_as;
+  };
+  std::vector<Program> programs{{"", ""}};
+  std::vector<std::string> runtimes;
+  std::unordered_map<uint32_t, std::string> modules;
+  int64_t started_ms = 0;
+  uint64_t calls = 0;
+
+  // Gives libraries that became known their rights before anything of theirs is judged.
+  void place_new_libraries() {
+    for (; placed < table.size(); placed++) {
+      LibraryId id{static_cast<uint16_t>(placed)};
+      matrix->add(id, table.at(id).purl);
+    }
+  }
+};
+
+namespace {
+
+int64_t realtime_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return int64_t{now.tv_sec} * 1000000000 + now.tv_nsec;
+}
+
+Mode effective_mode(const GuardOptions& options) {
+  if (options.mode) return *options.mode;
+  return options.policy ? options.policy->mode : Mode::kObserve;
+}
+
+bool free_for_everybody(const lg_matrix& matrix, uint16_t right) {
+  for (const auto& judged : matrix.judged)
+    if (judged[right / 64] >> (right % 64) & 1) return false;
+  return true;
+}
+
+}  // namespace
+
+Guard::Guard(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Guard::~Guard() = default;
+
+Result<std::unique_ptr<Guard>> Guard::create(GuardOptions options) {
+  auto state = std::make_unique<State>();
+  state->mode = effective_mode(options);
+  state->options = std::move(options);
+  const GuardOptions& opts = state->options;
+  if (opts.policy && state->mode != Mode::kObserve) {
+    auto rules = Rules::compile(*opts.policy, opts.profile ? &*opts.profile : nullptr);
+    if (!rules) return tl::unexpected(rules.error());
+    state->rules = std::move(*rules);
+  } else if (state->mode != Mode::kObserve) {
+    return fail(Code::kInvalid, "mode detect or enforce without a policy",
+                "name one with --policy, or make one: libguard policy new PROFILE -o POLICY");
+  }
+  std::vector<std::string> listed;
+  if (opts.policy)
+    for (const auto& [purl, rules] : opts.policy->libraries) listed.push_back(purl);
+  state->matrix = std::make_unique<Matrix>(state->rules ? &*state->rules : nullptr, listed);
+  ResolverOptions naming;
+  naming.application_dir = opts.application_dir;
+  naming.start_time_ns = realtime_ns();
+  naming.trust_new_files = opts.record;
+  state->resolver = std::make_unique<Resolver>(naming, state->table);
+  if (opts.record) state->recorder = std::make_unique<Recorder>(state->table);
+  DeviationOptions telling{state->mode, opts.policy ? opts.policy->digest : "", opts.events_path, opts.on_event};
+  state->deviations = std::make_unique<Deviations>(std::move(telling), state->table);
+  if (auto opened = state->deviations->open(); !opened) return tl::unexpected(opened.error());
+  state->started_ms = unix_milliseconds_now();
+  state->place_new_libraries();
+  return std::unique_ptr<Guard>(new Guard(std::move(state)));
+}
+
+const lg_matrix* Guard::matrix() const { return state_->matrix->get(); }
+Mode Guard::mode() const { return state_->mode; }
+bool Guard::recording() const { return state_->recorder != nullptr; }
+
+// Nothing is refused by the filter alone: every refusal is an event with a stack.
+std::vector<Outcome> Guard::outcomes() const {
+  std::vector<Outcome> outcomes(LG_MAX_RIGHTS, Outcome::kNotify);
+  for (uint16_t right = 0; right < LG_MAX_RIGHTS; right++) {
+    lg_group group = group_of(Right{right});
+    bool everyday = group == LG_GROUP_BASE || group == LG_GROUP_IO;
+    bool free = free_for_everybody(*matrix(), right);
+    if (free && (everyday || !recording())) outcomes[right] = Outcome::kAllow;
+  }
+  return outcomes;
+}
+
+std::vector<std::string> Guard::protected_paths() const {
+  if (state_->mode != Mode::kEnforce) return {};
+  return state_->resolver->code_directories();
+}
+
+Decision Guard::decide(const Call& call) {
+  State& state = *state_;
+  state.calls++;
+  const std::string& executable = state.programs[call.program].executable;
+  if (state.recorder) state.recorder->observe(call, executable);
+  if (!state.rules) return {};
+  lg_group group = group_of(call.right);
+  const lg_stack& stack = call.subject->stack;
+  bool known = (stack.flags & LG_STACK_PROGRAM) != 0;
+  if (!known && lg_needs_function(number(call.right), call.subject))
+    known = state.matrix->knows_function(group, LibraryId{stack.direct}, stack.direct_function);
+  lg_verdict verdict{};
+  lg_judge(matrix(), call.subject, number(call.right), known, &verdict);
+  if (verdict.allowed) return {};
+  Action action = state.mode == Mode::kEnforce ? state.rules->action(call.right) : Action::kLog;
+  const char* text = action == Action::kLog ? "log" : action == Action::kDeny ? "deny" : "kill";
+  state.deviations->report(call, verdict, executable, text);
+  if (action == Action::kLog) return {};
+  return {action == Action::kKill ? Decision::kKill : Decision::kRefuse, EPERM};
+}
+
+ProgramInfo Guard::on_program(const ProgramBirth& birth) {
+  State& state = *state_;
+  state.programs.push_back({birth.executable, birth.invoked_as});
+  LibraryId library = LibraryId::kUnknown;
+  if (!birth.foreign_environment) library = state.resolver->resolve_executable(birth.executable);
+  state.place_new_libraries();
+  return {static_cast<uint32_t>(state.programs.size() - 1), library};
+}
+
+void Guard::on_hello(uint32_t program, const lg_hello& hello) {
+  State& state = *state_;
+  if (hello.runtime != LG_RUNTIME_CPYTHON) return;
+  PythonRuntime runtime;
+  runtime.executable = state.programs[program].executable;
+  runtime.invoked_as = state.programs[program].invoked_as;
+  runtime.major = static_cast<int>(hello.hexversion >> 24);
+  runtime.minor = static_cast<int>(hello.hexversion >> 16 & 0xff);
+  state.resolver->add_python(runtime);
+  std::string name = "cpython " + std::to_string(runtime.major) + "." + std::to_string(runtime.minor) + "." +
+                     std::to_string(hello.hexversion >> 8 & 0xff);
+  bool seen = false;
+  for (const std::string& other : state.runtimes) seen = seen || other == name;
+  if (!seen) state.runtimes.push_back(name);
+  state.place_new_libraries();
+}
+
+uint64_t Guard::resolve(uint32_t, uint32_t kind, std::string_view path) {
+  State& state = *state_;
+  Resolved resolved;
+  switch (kind) {
+    case LG_RESOLVE_SOURCE:
+      resolved = state.resolver->resolve_source(path);
+      break;
+    case LG_RESOLVE_BYTECODE:
+      resolved = state.resolver->resolve_bytecode(path);
+      break;
+    case LG_RESOLVE_EXTENSION:
+      resolved = state.resolver->resolve_extension(path);
+      break;
+    case LG_RESOLVE_FROZEN:
+      resolved = state.resolver->resolve_frozen(path);
+      break;
+    case LG_RESOLVE_COMMAND:
+      resolved.library = is_multiprocessing_start_line(path) ? LibraryId::kRuntime : LibraryId::kUnknown;
+      resolved.trusted = resolved.library == LibraryId::kRuntime;
+      break;
+    default:
+      break;
+  }
+  state.place_new_libraries();
+  uint32_t module = lg_fnv1a(LG_FNV_OFFSET, resolved.module.data(), resolved.module.size());
+  if (!resolved.module.empty()) state.modules.emplace(module, resolved.module);
+  return LG_RESOLVED(number(resolved.library), resolved.vouching, resolved.trusted, module);
+}
+
+std::string Guard::module_name(uint32_t module_hash) {
+  auto found = state_->modules.find(module_hash);
+  return found == state_->modules.end() ? std::string() : found->second;
+}
+
+bool Guard::native_owner(std::string_view mapping_path, LibraryId* owner) {
+  Resolver::Native native = state_->resolver->resolve_native(mapping_path);
+  *owner = native.library;
+  state_->place_new_libraries();
+  return !native.transparent;
+}
+
+void Guard::on_exit(pid_t) {}
+
+void Guard::on_phase(pid_t pid, uint32_t phase) {
+  state_->deviations->tell("phase", pid, std::string(phase_name(static_cast<Phase>(phase))));
+}
+
+Guard::Progress Guard::progress() const {
+  Progress progress;
+  if (state_->recorder) {
+    Recorder::Progress learned = state_->recorder->progress();
+    progress = {learned.libraries, learned.pairs, learned.new_pairs, 0};
+  }
+  progress.deviations = state_->deviations->total();
+  return progress;
+}
+
+Guard::Summary Guard::finish(const Counters& backend_losses) {
+  State& state = *state_;
+  Summary summary;
+  for (const auto& [cause, count] : backend_losses)
+    if (count != 0) summary.losses[cause] = count;
+  if (state.table.overflowed() != 0) summary.losses["libraries_over_limit"] = state.table.overflowed();
+  if (state.resolver->unreadable() != 0) summary.losses["metadata_unreadable"] = state.resolver->unreadable();
+  if (state.deviations->unwritten() != 0) summary.losses["events_unwritten"] = state.deviations->unwritten();
+  for (const auto& [cause, count] : summary.losses)
+    state.deviations->tell("lost", 0, cause + ": " + std::to_string(count));
+  state.deviations->finish();
+  summary.deviations = state.deviations->total();
+  summary.kinds = state.deviations->kinds();
+  if (state.recorder) {
+    Profile profile = state.recorder->profile();
+    profile.target.command = state.options.command;
+    profile.target.runtimes = state.runtimes;
+    for (const auto& [cause, count] : summary.losses) profile.completeness[cause] += count;
+    Profile::Run run;
+    run.started = utc_timestamp(state.started_ms);
+    run.seconds = static_cast<double>(unix_milliseconds_now() - state.started_ms) / 1000;
+    run.calls = state.calls;
+    run.tool = "libguard " LIBGUARD_VERSION;
+    profile.runs.push_back(std::move(run));
+    summary.profile = std::move(profile);
+  }
+  return summary;
+}
+
+}  // namespace libguard

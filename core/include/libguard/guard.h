@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Guard: one protected process tree. Holds policy, library table and programs; judges what the backend sees.
+//
+// Way:     events -> stack -> *verdict -> action*: every call that is not free for everybody comes through decide().
+// Thread:  the Handler functions on the backend's serving thread; progress() from any thread; the rest before or after.
+// Failure: create() refuses what cannot be enforced; at run time losses are counted and count against the caller.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/backend/backend.h"
+#include "core/event/event.h"
+#include "core/library/resolver.h"
+#include "core/policy/policy.h"
+#include "core/profile/profile.h"
+
+namespace libguard {
+
+struct GuardOptions {
+  std::optional<Mode> mode;                    // overrides the policy's
+  std::optional<Policy> policy;                // absent: nothing is judged
+  std::optional<Profile> profile;              // the one the policy pins, if it does
+  bool record = false;                         // learn a profile
+  std::vector<std::string> command;            // what is run, for the profile
+  std::string application_dir;                 // absolute; empty: no application files
+  std::string events_path;                     // JSON lines; empty: none
+  std::function<void(const Event&)> on_event;  // each new kind of deviation, on the serving thread
+};
+
+class Guard final : public Handler {
+ public:
+  static Result<std::unique_ptr<Guard>> create(GuardOptions options);
+  ~Guard() override;
+
+  const lg_matrix* matrix() const;
+  std::vector<Outcome> outcomes() const;             // for the seccomp filter, per right
+  std::vector<std::string> protected_paths() const;  // code directories, under enforce
+  Mode mode() const;
+  bool recording() const;
+
+  Decision decide(const Call& call) override;
+  ProgramInfo on_program(const ProgramBirth& birth) override;
+  void on_hello(uint32_t program, const lg_hello& hello) override;
+  uint64_t resolve(uint32_t program, uint32_t kind, std::string_view path) override;
+  std::string module_name(uint32_t module_hash) override;
+  bool native_owner(std::string_view mapping_path, LibraryId* owner) override;
+  void on_exit(pid_t pid) override;
+  void on_phase(pid_t pid, uint32_t phase) override;
+
+  struct Progress {
+    size_t libraries = 0, pairs = 0, new_pairs = 0;
+    uint64_t deviations = 0;
+  };
+  Progress progress() const;
+
+  struct Summary {
+    uint64_t deviations = 0;         // all, repeats included
+    size_t kinds = 0;                // different ones
+    Counters losses;                 // causes with a count above 0
+    std::optional<Profile> profile;  // when recording
+  };
+  // Ends the guard: final counts to the event file, the profile with `losses` as its completeness.
+  Summary finish(const Counters& backend_losses);
+
+ private:
+  struct State;
+  explicit Guard(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace libguard
