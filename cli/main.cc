@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// libguard: reads the command line, finds the verb, runs it.
+//
+// Way:     what the user types -> one verb.
+// Thread:  main thread.
+// Failure: wrong words: one line with "did you mean", exit 125 for record and run, 2 for the verbs that answer.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "cli/verbs.h"
+#include "core/base/text.h"
+
+namespace libguard {
+namespace {
+
+constexpr int kWrapperTrouble = 125, kQuestionTrouble = 2;
+
+// Everything behind the first "--" belongs to the guarded program.
+std::vector<std::string> take_command(int* argc, char** argv) {
+  for (int i = 1; i < *argc; i++) {
+    if (std::string(argv[i]) != "--") continue;
+    std::vector<std::string> command(argv + i + 1, argv + *argc);
+    *argc = i;
+    return command;
+  }
+  return {};
+}
+
+std::vector<std::string> option_names(const CLI::App* app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app->get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+const CLI::App* chosen_verb(const CLI::App& app) {
+  const CLI::App* verb = &app;
+  while (!verb->get_subcommands().empty()) verb = verb->get_subcommands().front();
+  return verb;
+}
+
+std::vector<std::string> verb_names(const CLI::App* app) {
+  std::vector<std::string> names;
+  for (const CLI::App* verb : app->get_subcommands([](const CLI::App*) { return true; }))
+    if (!verb->get_group().empty()) names.push_back(verb->get_name());
+  return names;
+}
+
+// The first word that nobody understood, for "did you mean".
+std::string stray_word(int argc, char** argv, const CLI::App* verb, const std::vector<std::string>& known) {
+  for (int i = 1; i < argc; i++) {
+    std::string word = argv[i];
+    word = word.substr(0, word.find('='));
+    bool is_option = word.rfind("-", 0) == 0;
+    bool is_verb = verb->get_parent() == nullptr && !is_option;
+    if (!is_option && !is_verb) continue;
+    bool fits = false;
+    for (const std::string& name : known) fits = fits || name == word;
+    if (!fits) return word;
+  }
+  return "";
+}
+
+int explain_parse_error(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  const CLI::App* verb = chosen_verb(app);
+  bool inner = verb->get_parent() == nullptr || !verb_names(verb).empty();
+  std::vector<std::string> known = inner ? verb_names(verb) : option_names(verb);
+  std::string word = stray_word(argc, argv, verb, known);
+  std::string verb_text = verb == &app ? "libguard" : "libguard " + verb->get_name();
+  std::string hint = word.empty() ? "see " + verb_text + " --help" : did_you_mean(word, known);
+  std::fprintf(stderr, "libguard: %s\nhint: %s\n", error.what(), hint.c_str());
+  bool wrapper = verb->get_name() == "run" || verb->get_name() == "record" || verb->get_name() == "supervise";
+  return wrapper ? kWrapperTrouble : kQuestionTrouble;
+}
+
+int run(int argc, char** argv) {
+  std::vector<std::string> command = take_command(&argc, argv);
+  CLI::App app{"Gives every library inside a process its own rights to make system calls.", "libguard"};
+  app.set_version_flag("--version", "libguard " LIBGUARD_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  Verbs verbs;
+  add_record(app, verbs, command);
+  add_policy(app, verbs);
+  add_run(app, verbs, command);
+  add_report(app, verbs);
+  add_explain(app, verbs);
+  add_merge(app, verbs);
+  add_status(app, verbs);
+  add_doctor(app, verbs);
+  add_supervise(app, verbs);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& error) {
+    return app.exit(error);
+  } catch (const CLI::CallForAllHelp& error) {
+    return app.exit(error);
+  } catch (const CLI::CallForVersion& error) {
+    return app.exit(error);
+  } catch (const CLI::ParseError& error) {
+    return explain_parse_error(app, error, argc, argv);
+  }
+  for (const Verb& verb : verbs)
+    if (verb.app->parsed() && verb.app->get_subcommands().empty()) return verb.run();
+  return kQuestionTrouble;
+}
+
+}  // namespace
+}  // namespace libguard
+
+int main(int argc, char** argv) { return libguard::run(argc, argv); }

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// Matrix, recorder, deviations and start lines without a kernel: a guard fed with made-up calls.
+#include "libguard/guard.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+
+#include "core/matrix.h"
+#include "core/recorder.h"
+#include "core/start_lines.h"
+
+namespace libguard {
+namespace {
+
+class FixedFrames : public FrameReader {
+ public:
+  explicit FixedFrames(std::vector<Frame> frames) : frames_(std::move(frames)) {}
+  std::vector<Frame> frames() override {
+    reads++;
+    return frames_;
+  }
+  int reads = 0;
+
+ private:
+  std::vector<Frame> frames_;
+};
+
+lg_subject subject_of(std::initializer_list<LibraryId> inside_out) {
+  lg_subject subject{};
+  LibrarySet active;
+  subject.stack.caller = LG_RUNTIME;
+  subject.stack.direct = inside_out.size() ? number(*inside_out.begin()) : LG_RUNTIME;
+  for (LibraryId id : inside_out) {
+    active.add(id);
+    if (subject.stack.caller == LG_RUNTIME && id != LibraryId::kRuntime) subject.stack.caller = number(id);
+  }
+  subject.stack.active = active;
+  return subject;
+}
+
+Rules rules_from(const std::string& yaml) {
+  auto policy = parse_policy(yaml, "test.yaml");
+  EXPECT_TRUE(policy) << (policy ? "" : policy.error().what);
+  auto rules = Rules::compile(*policy, nullptr);
+  EXPECT_TRUE(rules) << (rules ? "" : rules.error().what);
+  return *rules;
+}
+
+TEST(StartLines, KnowsMultiprocessing) {
+  EXPECT_TRUE(is_multiprocessing_start_line(
+      "from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=5, pipe_handle=7)"));
+  EXPECT_TRUE(is_multiprocessing_start_line("from multiprocessing.resource_tracker import main;main(4)"));
+  EXPECT_TRUE(is_multiprocessing_start_line(
+      "from multiprocessing.forkserver import main; main(4, 5, ['__main__'], **{'sys_path': ['/a', '/b\\'c'], "
+      "'main_path': '/x.py'})"));
+}
+
+TEST(StartLines, RefusesAnythingElse) {
+  EXPECT_FALSE(is_multiprocessing_start_line("print(1)"));
+  EXPECT_FALSE(is_multiprocessing_start_line("from multiprocessing.resource_tracker import main;main(4);evil()"));
+  EXPECT_FALSE(is_multiprocessing_start_line("from multiprocessing.resource_tracker import main;main(evil())"));
+  EXPECT_FALSE(is_multiprocessing_start_line("from multiprocessing.spawn import spawn_main; spawn_main(x=y.z)"));
+  EXPECT_FALSE(is_multiprocessing_start_line(
+      "from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=5)\nimport os; os.system('x')"));
+}
+
+TEST(Matrix, NewLibrariesHoldDefaultsOnly) {
+  Rules rules = rules_from("version: 1\nmode: enforce\nlibraries:\n  pkg:pypi/a: { grant: [\"@exec\"] }\n");
+  Matrix matrix(&rules, {"pkg:pypi/a"});
+  uint16_t execve = number(*find_right("execve")), read_file = number(*find_right("openat:read"));
+  LibraryId a{4}, stranger{5};
+  matrix.add(a, "pkg:pypi/a@1.0");
+  auto denied = [&](LibraryId id, uint16_t right) {
+    return LibrarySet(matrix.get()->deny[LG_INIT][LG_ROLE_CALLER][right]).has(id);
+  };
+  EXPECT_FALSE(denied(a, execve));
+  EXPECT_TRUE(denied(stranger, execve)) << "a number that no library has yet holds nothing dangerous";
+  EXPECT_FALSE(denied(stranger, read_file));
+}
+
+TEST(Matrix, WhatAListedLibraryLacksIsJudgedFromTheStart) {
+  Rules rules = rules_from("version: 1\nmode: enforce\nlibraries:\n  pkg:maven/g/a: { deny: [\"@file-read\"] }\n");
+  Matrix matrix(&rules, {"pkg:maven/g/a"});
+  matrix.add(LibraryId::kApplication, kApplicationName);
+  uint16_t right = number(*find_right("openat:read"));
+  EXPECT_TRUE(matrix.get()->judged[LG_INIT][right / 64] >> (right % 64) & 1);
+}
+
+TEST(Recorder, CountsRepeatsWithoutReadingTheStackAgain) {
+  LibraryTable table;
+  LibraryId a = table.intern("pkg:pypi/a@1");
+  Recorder recorder(table);
+  lg_subject subject = subject_of({a, LibraryId::kApplication});
+  FixedFrames frames({{a, 7, "a.run"}, {LibraryId::kApplication, 8, "app.main"}});
+  Call call{1, 1, 0, *find_right("execve"), 59, {}, &subject, &frames};
+  for (int i = 0; i < 5; i++) recorder.observe(call, "/usr/bin/python3");
+  Profile profile = recorder.profile();
+  ASSERT_EQ(profile.observations.size(), 1u);
+  EXPECT_EQ(profile.observations[0].count, 5u);
+  EXPECT_EQ(profile.observations[0].caller, "pkg:pypi/a@1");
+  EXPECT_EQ(frames.reads, 1);
+  EXPECT_EQ(recorder.progress().libraries, 2u);
+}
+
+class GuardTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Guard> make(const std::string& yaml, Mode mode, const std::string& events = "") {
+    GuardOptions options;
+    auto policy = parse_policy(yaml, "test.yaml");
+    EXPECT_TRUE(policy) << (policy ? "" : policy.error().what);
+    options.policy = *policy;
+    options.mode = mode;
+    options.events_path = events;
+    options.on_event = [this](const Event& event) { events_.push_back(event); };
+    auto guard = Guard::create(std::move(options));
+    EXPECT_TRUE(guard) << (guard ? "" : guard.error().what);
+    return std::move(*guard);
+  }
+  std::vector<Event> events_;
+};
+
+TEST_F(GuardTest, RefusesAndNamesTheCulprit) {
+  auto guard = make("version: 1\nmode: enforce\n", Mode::kEnforce);
+  lg_subject subject = subject_of({LibraryId::kUnknown, LibraryId::kApplication});
+  FixedFrames frames({{LibraryId::kUnknown, 0, ""}, {LibraryId::kApplication, 8, "app.main"}});
+  Call call{1, 1, 0, *find_right("execve"), 59, {}, &subject, &frames};
+  Decision decision = guard->decide(call);
+  EXPECT_EQ(decision.kind, Decision::kRefuse);
+  EXPECT_EQ(decision.error, EPERM);
+  ASSERT_EQ(events_.size(), 1u);
+  EXPECT_EQ(events_[0].right_name, "execve");
+  EXPECT_EQ(events_[0].caller, "unknown");
+  EXPECT_EQ(events_[0].action, "deny");
+  guard->decide(call);
+  EXPECT_EQ(events_.size(), 1u) << "a repeat is counted, not told again";
+  EXPECT_EQ(guard->finish({}).deviations, 2u);
+}
+
+TEST_F(GuardTest, DetectLogsAndLetsPass) {
+  auto guard = make("version: 1\nmode: enforce\n", Mode::kDetect);
+  lg_subject subject = subject_of({LibraryId::kUnknown});
+  FixedFrames frames({{LibraryId::kUnknown, 0, ""}});
+  Call call{1, 1, 0, *find_right("execve"), 59, {}, &subject, &frames};
+  EXPECT_EQ(guard->decide(call).kind, Decision::kAllow);
+  ASSERT_EQ(events_.size(), 1u);
+  EXPECT_EQ(events_[0].action, "log");
+}
+
+TEST_F(GuardTest, LossesReachTheEventFileAndTheSummary) {
+  std::string path = ::testing::TempDir() + "guard_events.jsonl";
+  std::remove(path.c_str());
+  auto guard = make("version: 1\nmode: enforce\n", Mode::kEnforce, path);
+  Guard::Summary summary = guard->finish({{"faults", 3}, {"truncated", 0}});
+  EXPECT_EQ(summary.losses, (Counters{{"faults", 3}}));
+  std::ifstream file(path);
+  std::string line;
+  ASSERT_TRUE(std::getline(file, line));
+  EXPECT_NE(line.find("faults: 3"), std::string::npos);
+}
+
+TEST_F(GuardTest, UnwritableEventFileIsAnErrorAtStart) {
+  GuardOptions options;
+  options.events_path = "/nonexistent/events.jsonl";
+  auto guard = Guard::create(std::move(options));
+  ASSERT_FALSE(guard);
+  EXPECT_FALSE(guard.error().hint.empty());
+}
+
+TEST_F(GuardTest, EnforceWithoutAPolicyIsRefused) {
+  GuardOptions options;
+  options.mode = Mode::kEnforce;
+  EXPECT_FALSE(Guard::create(std::move(options)));
+}
+
+}  // namespace
+}  // namespace libguard
