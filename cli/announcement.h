@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Announcement: the JSON file by which a supervisor makes itself known to `libguard status`.
+//
+// Way:     beside the judging; nobody trusts this file for judging.
+// Thread:  main thread.
+// Failure: a directory that cannot be written: no announcement, the guard goes on.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+
+namespace libguard {
+
+struct Announced {
+  int supervisor = 0;  // pid
+  int program = 0;     // pid of the first guarded program
+  std::string mode, backend, policy_path, policy_digest, events_path, started;
+  std::vector<std::string> command;
+  bool recording = false;
+};
+
+// $XDG_RUNTIME_DIR/libguard, else /run/libguard for root, else /tmp/libguard-UID.
+std::string announcement_directory();
+
+// Written at construction, removed at destruction.
+class Announcement {
+ public:
+  explicit Announcement(const Announced& announced);
+  ~Announcement();
+  Announcement(const Announcement&) = delete;
+  Announcement& operator=(const Announcement&) = delete;
+
+ private:
+  std::string path_;
+};
+
+// Those whose supervisor lives; files of dead ones are removed.
+std::vector<Announced> read_announcements();
+std::string to_json_text(const std::vector<Announced>& all);
+
+}  // namespace libguard
