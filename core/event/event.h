@@ -18,11 +18,13 @@ namespace libguard {
 struct EventFrame {
   std::string purl;   // or a fixed name: application, runtime, startup, unknown
   std::string frame;  // "requests.sessions.Session.request"; "" when it has no name
+  bool operator==(const EventFrame&) const = default;
 };
 
 struct Culprit {
   std::string purl;
   std::string role;  // "caller", "stack", "spawned", "function"
+  bool operator==(const Culprit&) const = default;
 };
 
 struct Event {
@@ -43,15 +45,21 @@ struct Event {
   std::string right_name, right_group;
   int right_nr = -1;  // system call number; -1 for runtime operations
   std::string policy_digest;
-  std::string grant;  // the one line of policy that would allow it
+  std::string grant;   // entry of policy that would allow it, one line per culprit; Rules::grant_line() makes it
   uint64_t count = 1;  // repeats of the same id until now
   uint64_t lost = 0;
   std::string message;  // for kinds other than deviation
+  bool operator==(const Event&) const = default;
 };
 
-std::string event_id(const Event& event);                   // from library, right, stack
-std::string to_json_line(const Event& event);               // one line, no newline
+std::string event_id(const Event& event);      // from library, right, stack
+std::string to_json_line(const Event& event);  // one line, no newline; never fails, whatever bytes the names hold
 Result<Event> parse_event(std::string_view json_line);
-std::string to_text_line(const Event& event);               // for people: culprits, caller, right, stack, on one line
+// All events of a JSONL text. A last line without its newline that cannot be read was being written: left out.
+Result<std::vector<Event>> parse_events(std::string_view text, std::string_view name);
+Result<std::vector<Event>> load_events(const std::string& path);
+// The events once per id, in order of first appearance, each with its highest count.
+std::vector<Event> distinct_deviations(const std::vector<Event>& events);
+std::string to_text_line(const Event& event);  // for people: culprits, caller, right, stack, on one line
 
 }  // namespace libguard

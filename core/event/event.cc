@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Identity and one-line text of events.
+//
+// Way:     see event.h.
+// Thread:  pure functions.
+// Failure: none.
+#include "core/event/event.h"
+
+#include <map>
+
+#include "core/base/file.h"
+#include "core/event/format.h"
+
+namespace libguard {
+namespace {
+
+constexpr size_t kFramesInLine = 6;
+
+std::string name_of(const EventFrame& frame) { return printable(frame.frame.empty() ? frame.purl : frame.frame, 120); }
+
+std::string stack_text(const Event& event) {
+  std::string text;
+  for (size_t i = 0; i < event.stack.size() && i < kFramesInLine; i++)
+    text += (i ? " < " : "") + name_of(event.stack[i]);
+  if (event.stack.size() > kFramesInLine)
+    text += " < … " + std::to_string(event.stack.size() - kFramesInLine) + " more";
+  return text;
+}
+
+std::string culprits_text(const Event& event) {
+  std::string text;
+  for (const Culprit& culprit : event.culprits)
+    text += (text.empty() ? "" : ", ") + printable(culprit.purl, 120) + " (" + printable(culprit.role, 16) + ")";
+  return text.empty() ? printable(event.library_purl, 120) : text;
+}
+
+}  // namespace
+
+std::string event_id(const Event& event) {
+  // '\0' parts fields, so that no two different events have the same text.
+  std::string text = event.library_purl + '\0' + event.right_name;
+  for (const EventFrame& frame : event.stack) text += '\0' + frame.purl + '\0' + frame.frame;
+  return sha256_hex(text).substr(0, 12);
+}
+
+std::vector<Event> distinct_deviations(const std::vector<Event>& events) {
+  std::vector<Event> distinct;
+  std::map<std::string, size_t> place;
+  for (const Event& event : events) {
+    if (event.kind != "deviation") continue;
+    auto [found, fresh] = place.emplace(event.id, distinct.size());
+    if (fresh)
+      distinct.push_back(event);
+    else
+      distinct[found->second].count = std::max(distinct[found->second].count, event.count);
+  }
+  return distinct;
+}
+
+std::string to_text_line(const Event& event) {
+  if (event.kind != "deviation") {
+    std::string text = event.kind;
+    if (event.pid > 0) text += " pid " + std::to_string(event.pid);
+    if (!event.message.empty()) text += ": " + printable(event.message);
+    return text;
+  }
+  std::string done = event.action == "deny" ? "denied" : event.action == "kill" ? "killed" : "would deny";
+  std::string text = done + " " + printable(event.right_name, 80) + " (" + printable(event.right_group, 40) + ") by " +
+                     culprits_text(event) + "; caller " + printable(event.caller, 120);
+  if (!event.stack.empty()) text += "; stack " + stack_text(event);
+  if (event.count > 1) text += "; " + std::to_string(event.count) + " times";
+  return text + " [" + event.id + "]";
+}
+
+}  // namespace libguard
