@@ -14,6 +14,7 @@
 
 #include "bpf/abi.h"
 #include "bpf/walk_cpython.h"
+#include "core/backend/walk/code_table.h"
 #include "core/backend/walk/process_memory.h"
 #include "core/base/result.h"
 
@@ -23,9 +24,9 @@ namespace libguard {
 struct ThreadCache {
   uint64_t state = 0;         // its only thread state; 0: search
   uint64_t link = 0;          // address of the pointer that must point to it while it is linked
-  uint64_t interpreters = 0;  // head of the list of interpreters when `state` was the only one
+  uint64_t interpreters = 0;  // head of the list of interpreters when there was only one
   uint64_t cframe = 0;
-  uint64_t pages[4] = {};  // pages of frames of the last call
+  uint64_t pages[4] = {};  // of frames of the last call, innermost first
   uint32_t page_count = 0;
   bool had_state = false;  // a later NO_STATE means that the thread is ending
 };
@@ -39,8 +40,7 @@ enum class Walked : uint8_t {
 struct WalkCounts {
   uint64_t walks = 0, frames = 0;
   uint64_t searches = 0, retries = 0;  // of the lists of thread states
-  uint64_t no_state = 0, faults = 0, truncated = 0, unknown_frames = 0;
-  uint64_t codes_cached = 0, codes_read = 0, cache_flushes = 0;
+  uint64_t no_state = 0, faults = 0, truncated = 0;
 };
 
 class PythonWalker {
@@ -54,32 +54,36 @@ class PythonWalker {
   // The stack of thread `tid`, whose pthread_self is `fs`.
   // NO_STATE: the set is empty (a thread before or after its life in Python: judge it by what it inherited).
   // FAULT, TRUNCATED, UNKNOWN: `unknown` is in the set; caller and direct are unknown where they could not be seen.
-  // No flag and depth 0: the thread has a state and no frame (interpreter start and end, atexit in C).
+  // No flag and depth 0: the thread has a state and no frame (start and end of the interpreter, atexit in C).
   Walked walk(pid_t tid, uint64_t fs, ThreadCache& cache, lg_stack* out);
 
   // Every frame of the last walk, innermost first; library 0 where unknown. Valid until the next walk.
   const std::vector<lg_code_entry>& frames() const { return frames_; }
 
-  // LG_MARKER_SELF_CHECK: do just these codes, innermost first, stand on the last walk's stack?
-  // Reads check.codes from the process. An error says which frame differs.
+  // LG_MARKER_SELF_CHECK, after walk() of the thread that asks: do just these codes stand on its stack?
+  // Reads `check.codes` from the process. The error says which frame differs.
   Status self_check(const lg_self_check& check);
 
-  // The program area as last read; names_used and codes_lost are those of the last walk.
+  // The program area as last read; nonce, epoch, names_used and codes_lost are those of the last walk.
   const lg_area& area() const { return area_; }
   const lg_hello& hello() const { return hello_; }
   const WalkCounts& counts() const { return counts_; }
+  const CodeCounts& code_counts() const { return table_.counts(); }
   ProcessMemory& memory() { return memory_; }
 
  private:
-  struct Pages;
-  struct CodeCache;
+  // Answers of the reads that a walk starts with.
+  enum class Seen : uint8_t { kYes, kSearch, kOtherImage, kUnreadable };
+
   PythonWalker(ProcessMemory& memory, const lg_hello& hello, const lg_area& area, const lg_python_offsets& offsets);
 
-  bool read_cached(uint64_t fs, ThreadCache& cache, bool* other_image);
+  Seen read_cached(uint64_t fs, ThreadCache& cache);
+  Seen check_area(size_t read) const;
   bool search(uint64_t fs, ThreadCache& cache);
-  bool read_area(bool* other_image);
-  void walk_states(ThreadCache& cache);
-  void name_codes();
+  bool search_once(uint64_t fs, lg_python_search& search, ThreadCache& cache);
+  bool open_state(uint64_t fs, uint64_t state, ThreadCache& cache);
+  void walk_stacks(ThreadCache& cache);
+  void walk_frames(lg_python_cursor& cursor);
   void reduce(lg_stack* out);
 
   ProcessMemory& memory_;
@@ -87,11 +91,11 @@ class PythonWalker {
   lg_area area_;
   lg_python_offsets offsets_;
   lg_python_program program_;
+  CodeTable table_;
   WalkCounts counts_;
-  std::unique_ptr<Pages> pages_;
-  std::unique_ptr<CodeCache> cache_;
-  std::vector<lg_python_cursor> stacks_;  // one per thread state of the thread, innermost first
+  std::vector<lg_python_cursor> stacks_;  // one per thread state of the thread
   std::vector<lg_code_entry> frames_;
+  uint32_t steps_ = 0;  // frames looked at in this walk, skipped ones included
   uint32_t flags_ = 0;
 };
 
