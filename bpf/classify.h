@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Which right a call needs: lg_classify, a pure function over the number and the argument registers.
+ *
+ * Way:     events -> stack -> *verdict*: turns a call into a right id.
+ * Thread:  pure functions over constant tables.
+ * Failure: none; what the table does not know is in @kernel.
+ */
+#ifndef LIBGUARD_BPF_CLASSIFY_H
+#define LIBGUARD_BPF_CLASSIFY_H
+
+#include "bpf/rights_table.h"
+
+/* Group of any right id; an id without a line is in @kernel. */
+static inline __u8 lg_group_of(__u32 right)
+{
+  if (right < LG_NUMBERS)
+    return lg_numbers[right].group;
+  if (right >= LG_FIRST_SPLIT && right - LG_FIRST_SPLIT < LG_SPLITS)
+    return lg_split_groups[right - LG_FIRST_SPLIT];
+  if (right >= LG_FIRST_OPERATION && right - LG_FIRST_OPERATION < LG_OPERATIONS)
+    return lg_operation_groups[right - LG_FIRST_OPERATION];
+  return LG_GROUP_KERNEL;
+}
+
+/* Dangerous groups are the last ones. */
+static inline int lg_is_dangerous(__u8 group)
+{
+  return group >= LG_GROUP_NET_OUT;
+}
+
+/* Vouching bit of a dangerous group, 0 of the others. */
+static inline __u16 lg_vouching_bit(__u8 group)
+{
+  return group >= LG_GROUP_NET_OUT ? (__u16)(1u << (group - LG_GROUP_NET_OUT)) : 0;
+}
+
+/* Calls that end a thread or return from the kernel's own detours; refusing them breaks the process. */
+static inline int lg_always_allowed(__u32 nr)
+{
+  return nr == LG_NR_rt_sigreturn || nr == LG_NR_exit || nr == LG_NR_restart_syscall || nr == LG_NR_exit_group ||
+         nr == LG_NR_uretprobe || nr == LG_NR_uprobe;
+}
+
+/* Does the value pass the test? */
+static inline int lg_test_holds(const struct lg_test *test, __u64 value)
+{
+  if (test->kind == LG_TEST_EQ)
+    return (value & test->mask) == test->value;
+  if (test->kind == LG_TEST_NE)
+    return (value & test->mask) != test->value;
+  if (test->kind == LG_TEST_IN)
+    return (__u32)value < 64 && (test->mask >> ((__u32)value & 63) & 1);
+  return 1;
+}
+
+/* First rule of a number, LG_NO_RULE if it has none. */
+static inline __u32 lg_first_rule(__u32 nr)
+{
+  return nr < LG_NUMBERS ? lg_numbers[nr].first_rule : LG_NO_RULE;
+}
+
+/* Do the tests of a rule hold that look at arguments? *family is set if the rule asks for the family as well. */
+static inline int lg_rule_holds(const struct lg_rule *rule, const __u64 *values, int *family)
+{
+  int holds = 1;
+
+  for (__u32 i = 0; i < LG_RULE_TESTS; i++) {
+    __u32 slot = rule->test[i].slot & 7;
+
+    if (slot == LG_SLOT_FAMILY)
+      *family |= rule->test[i].kind != LG_TEST_ALWAYS;
+    holds &= lg_test_holds(&rule->test[i], values[slot]);
+  }
+  return holds;
+}
+
+/* The right that a system call needs.
+ *
+ * args: the six argument registers. self_tgid: the process of the caller as it sees itself in its pid namespace,
+ * 0: not known. family: address family of the socket behind the first argument, 0: not looked up. What is not known
+ * is never taken as harmless.
+ */
+static inline __u16 lg_classify(__u32 nr, const __u64 *args, __u32 self_tgid, __u32 family)
+{
+  __u64 values[8] = {args[0], args[1], args[2], args[3], args[4], args[5], 0, family};
+  __u32 first = lg_first_rule(nr);
+  int asks = 0;
+
+  if (nr >= LG_RIGHT_NO_CALL)
+    return LG_RIGHT_NO_CALL;
+  values[LG_SLOT_SELF] = self_tgid != 0 && (__u32)args[0] == self_tgid;
+  for (__u32 i = 0; i < LG_RULES_PER_CALL; i++) {
+    __u32 at = first + i;
+
+    if (at >= LG_RULE_COUNT || lg_rules[at].nr != nr)
+      break;
+    if (lg_rule_holds(&lg_rules[at], values, &asks))
+      return lg_rules[at].right;
+  }
+  return (__u16)nr;
+}
+
+/* Does the right of this call depend on the family of the socket behind args[0]? Ask before looking it up. */
+static inline int lg_needs_family(__u32 nr, const __u64 *args)
+{
+  __u64 values[8] = {args[0], args[1], args[2], args[3], args[4], args[5], 0, 0};
+  __u32 first = lg_first_rule(nr);
+  int asks = 0;
+
+  for (__u32 i = 0; i < LG_RULES_PER_CALL; i++) {
+    __u32 at = first + i;
+
+    if (at >= LG_RULE_COUNT || lg_rules[at].nr != nr)
+      break;
+    if (lg_rule_holds(&lg_rules[at], values, &asks) || asks)
+      break;
+  }
+  return asks;
+}
+
+#endif

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The judge: may this call pass, and if not, who are the culprits? Written once for the kernel and for C++.
+ *
+ * Way:     events -> stack -> *verdict*.
+ * Thread:  pure functions; no helper, no map, no global.
+ * Failure: what is unknown counts against the caller: it joins the stack as LG_UNKNOWN.
+ */
+#ifndef LIBGUARD_BPF_JUDGE_H
+#define LIBGUARD_BPF_JUDGE_H
+
+#include "bpf/classify.h"
+#include "bpf/library_set.h"
+
+/* Is anybody refused this right in this phase? If not, the call passes without a look at the stack. */
+static inline int lg_is_judged(const struct lg_matrix *matrix, __u32 phase, __u32 right)
+{
+  right &= LG_MAX_RIGHTS - 1;
+  return matrix->judged[phase == LG_INIT ? LG_INIT : LG_SERVING][right / 64] >> (right % 64) & 1;
+}
+
+/* Must the caller of lg_judge look up the function cell of the innermost frame? Only for @exec and @process, and
+ * only where that frame is not the runtime's. A native program (LG_STACK_PROGRAM) has the cell "<program>".
+ */
+static inline int lg_needs_function(__u32 right, const struct lg_subject *subject)
+{
+  __u8 group = lg_group_of(right);
+
+  return (group == LG_GROUP_EXEC || group == LG_GROUP_PROCESS) && subject->stack.direct != LG_RUNTIME;
+}
+
+/* A thread of native code that never had a thread state, and whose maker is known: nobody called through the
+ * interpreter, so nobody is the caller; its maker and the owners of its code answer in the role stack.
+ */
+static inline int lg_is_native_thread(const struct lg_subject *subject)
+{
+  return (subject->stack.flags & LG_STACK_NO_STATE) && !lg_set_empty(&subject->inherited);
+}
+
+/* Does something on the stack count as unknown besides the libraries that the walk named? */
+static inline int lg_has_unknown(const struct lg_subject *subject)
+{
+  if (subject->stack.flags & (LG_STACK_INCOMPLETE | LG_STACK_UNKNOWN))
+    return 1;
+  return (subject->stack.flags & LG_STACK_NO_STATE) && !lg_is_native_thread(subject);
+}
+
+/* Was something without a frame of a library run for somebody (innermost frame runtime that vouches for nothing)? */
+static inline int lg_is_on_behalf(__u8 group, const struct lg_subject *subject)
+{
+  const struct lg_stack *stack = &subject->stack;
+
+  return lg_is_dangerous(group) && stack->direct == LG_RUNTIME && !(stack->flags & LG_STACK_PROGRAM) &&
+         !(stack->direct_vouching & lg_vouching_bit(group));
+}
+
+/* Who is judged as caller. */
+static inline __u16 lg_caller_of(__u8 group, const struct lg_subject *subject)
+{
+  if (!lg_is_on_behalf(group, subject))
+    return subject->stack.caller;
+  return subject->handoff.noted ? subject->handoff.caller : (__u16)LG_RUNTIME;
+}
+
+/* Libraries 64 * i ... judged in the role stack. */
+static inline __u64 lg_stack_word(__u8 group, const struct lg_subject *subject, int alone, __u32 i)
+{
+  __u64 word = subject->stack.active.word[i];
+
+  if (i == 0 && lg_has_unknown(subject))
+    word |= 1ull << LG_UNKNOWN;
+  if (lg_is_dangerous(group)) {
+    word |= subject->inherited.word[i] | subject->native.word[i];
+    if (subject->handoff.noted && lg_is_on_behalf(group, subject))
+      word |= subject->handoff.active.word[i];
+  } else if (alone) {
+    word |= subject->inherited.word[i];
+    if (subject->handoff.noted)
+      word |= subject->handoff.active.word[i];
+    if (subject->stack.depth_capped == 0 && !(subject->stack.flags & LG_STACK_PROGRAM))
+      word |= subject->native.word[i];
+  }
+  return i == 0 ? word & ~(1ull << LG_RUNTIME) : word;
+}
+
+/* Fills *verdict. The runtime is transparent in the roles stack and spawned; @object-theft is judged by the caller
+ * alone. function_known: the answer of the function cell, read only where lg_needs_function says so.
+ */
+static inline void lg_judge(const struct lg_matrix *matrix, const struct lg_subject *subject, __u16 right,
+                            __u8 function_known, struct lg_verdict *verdict)
+{
+  __u32 id = right & (LG_MAX_RIGHTS - 1);
+  __u8 group = lg_group_of(id);
+  const struct lg_set(*deny)[LG_MAX_RIGHTS] = matrix->deny[subject->phase == LG_INIT ? LG_INIT : LG_SERVING];
+  int dangerous = lg_is_dangerous(group), always = id < LG_FIRST_SPLIT && lg_always_allowed(id);
+  int alone = !lg_has_unknown(subject) && lg_set_only_runtime(&subject->stack.active);
+  int stack_counts = !always && group != LG_GROUP_OBJECT_THEFT;
+  __u64 culprits = 0;
+
+  verdict->caller = lg_caller_of(group, subject);
+  verdict->right = (__u16)id;
+  verdict->pad = 0;
+  for (__u32 i = 0; i < LG_SET_WORDS; i++) {
+    __u64 spawners = i == 0 ? subject->spawners.word[i] & ~(1ull << LG_RUNTIME) : subject->spawners.word[i];
+    __u64 stack = lg_stack_word(group, subject, alone, i) & deny[LG_ROLE_STACK][id].word[i];
+
+    spawners &= deny[LG_ROLE_SPAWNED][id].word[i];
+    verdict->stack_culprits.word[i] = stack_counts ? stack : 0;
+    verdict->spawned_culprits.word[i] = stack_counts && dangerous ? spawners : 0;
+    culprits |= verdict->stack_culprits.word[i] | verdict->spawned_culprits.word[i];
+  }
+  verdict->caller_is_culprit = dangerous && !always && !lg_is_native_thread(subject) &&
+                               lg_set_has(&deny[LG_ROLE_CALLER][id], verdict->caller);
+  verdict->function_is_culprit = lg_needs_function(id, subject) && !function_known;
+  verdict->allowed = culprits == 0 && !verdict->caller_is_culprit && !verdict->function_is_culprit;
+}
+
+#endif
