@@ -102,9 +102,11 @@ std::string hint_of(const json& schema) {
   return "the format is printed by 'libguard policy schema'";
 }
 
+// Containers are named only: printing them would descend as deep as a hostile file likes.
 std::string value_text(const json& value) {
-  return printable(
-      value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, json::error_handler_t::replace), 80);
+  if (value.is_array()) return "a list";
+  if (value.is_object()) return "a map";
+  return printable(value.is_string() ? value.get<std::string>() : value.dump(), 80);
 }
 
 FormatError missing_key(std::string pointer, const std::string& name, const json& root, const json& schema) {

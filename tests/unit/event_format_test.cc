@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The check against the schemas: every finding says where, what and what would be right.
-#include "core/event/format.h"
-
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+
+#include "core/event/format.h"
 
 namespace libguard {
 namespace {
@@ -50,8 +50,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{Format::kProfile,
              R"({"format":"libguard-profile","version":1,"libraries":{},"observations":[{"caller":"a","direct":"a",)"
              R"("libraries":[],"phase":"init","right":"execve","count":-1}]})",
-             "/observations/0/count", "not a valid value: -1",
-             "the format is printed by 'libguard policy schema'"}));
+             "/observations/0/count", "not a valid value: -1", "the format is printed by 'libguard policy schema'"}));
 
 TEST(Format, PlaceText) {
   EXPECT_EQ(place_text("/observations/3/right"), "observations[3].right");
@@ -76,7 +75,9 @@ TEST(Format, DeepNestingIsNoDanger) {
   std::string deep(200000, '[');
   EXPECT_FALSE(parse_json(deep, "p.json"));
   auto closed = parse_json(deep + std::string(200000, ']'), "p.json");
-  if (closed) EXPECT_TRUE(check_format(Format::kPolicy, *closed));
+  if (closed) {
+    EXPECT_TRUE(check_format(Format::kPolicy, *closed));
+  }
 }
 
 }  // namespace
