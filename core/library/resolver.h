@@ -20,40 +20,45 @@
 namespace libguard {
 
 struct ResolverOptions {
-  std::string root = "/";       // all paths are looked up below it (tests use a fixture tree)
-  std::string application_dir;  // absolute, real path; empty: no application files
-  int64_t start_time_ns = 0;    // CLOCK_REALTIME; files with a later ctime are not trusted
+  std::string root = "/";        // all paths are looked up below it (tests use a fixture tree)
+  std::string application_dir;   // from choose_application_dir; empty: no application files
+  std::string home;              // of the user, for ~/.local; empty: none
+  int64_t start_time_ns = 0;     // CLOCK_REALTIME; only files with an earlier ctime are trusted
   bool trust_new_files = false;  // recording
 };
 
 // What a CPython program is, found by the supervisor from its executable; nothing is taken from the program's word.
 struct PythonRuntime {
-  std::string executable;      // real path of the interpreter, "/usr/bin/python3.11"
-  std::string invoked_as;      // path it was started by (a venv's bin/python), may equal executable
+  std::string executable;  // real path of the interpreter, "/usr/bin/python3.11"
+  std::string invoked_as;  // path it was started by (a venv's bin/python), may equal executable
   int major = 3, minor = 0;
 };
 
 struct Resolved {
   LibraryId library = LibraryId::kUnknown;
-  uint16_t vouching = 0;   // bits as in lg_code_entry, only for runtime modules
-  bool trusted = false;    // the file's bytes may stand for the library
-  std::string module;      // dotted: "deploytool.ship", "subprocess", "app"; empty if it has none
+  uint16_t vouching = 0;  // bits as in lg_code_entry, only for runtime modules
+  bool trusted = false;   // the file's bytes may stand for the library
+  std::string module;     // dotted: "deploytool.ship", "subprocess", "app"; empty if it has none
 };
 
 class Resolver {
  public:
   Resolver(ResolverOptions options, LibraryTable& table);
   ~Resolver();
-  // Makes stdlib and site directories of this interpreter (and of its venv, if pyvenv.cfg is older than the guard) known.
-  // Idempotent; cheap when known.
+  // Makes stdlib and site directories of this interpreter (and of its venv, if pyvenv.cfg is older than the guard)
+  // known. Idempotent; cheap when known.
   void add_python(const PythonRuntime& runtime);
   Resolved resolve_source(std::string_view path);
   Resolved resolve_bytecode(std::string_view path);   // .pyc: default place beside a source of the library, or listed
   Resolved resolve_extension(std::string_view path);  // .so of a distribution or of the runtime
   Resolved resolve_frozen(std::string_view module);   // runtime always
+  Resolved resolve_command(std::string_view text);    // -c: runtime if a start line of multiprocessing, else unknown
   // Owner of a native mapping or executable: pypi distribution, deb package, generic. `transparent` for the runtime's
   // own image and for libraries of the distribution (libc, libssl, …), which speak for whoever called them.
-  struct Native { LibraryId library; bool transparent; };
+  struct Native {
+    LibraryId library = LibraryId::kUnknown;
+    bool transparent = false;
+  };
   Native resolve_native(std::string_view path);
   LibraryId resolve_executable(std::string_view path);  // pkg:deb/debian/git, pkg:generic/NAME
   // Directories that hold code of libraries, for write protection: stdlib, site directories, application.

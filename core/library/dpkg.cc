@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// dpkg's file lists as a sorted array of path hashes; diversions; the merged /usr.
+//
+// Way:     see dpkg.h.
+// Thread:  the supervisor's serving thread only.
+// Failure: unreadable lists own nothing.
+#include "core/library/dpkg.h"
+
+#include <algorithm>
+
+#include "core/library/purl.h"
+
+namespace libguard {
+namespace {
+
+constexpr std::string_view kInfo = "/var/lib/dpkg/info";
+constexpr size_t kListLimit = size_t{64} << 20;
+constexpr size_t kStatusLimit = size_t{128} << 20;
+
+uint64_t hash_of(std::string_view text) { return std::hash<std::string_view>{}(text); }
+
+std::string_view take_line(std::string_view& text) {
+  size_t end = text.find('\n');
+  std::string_view line = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return line;
+}
+
+// The same file under the other name of the merged /usr: "/usr/lib/x" <-> "/lib/x"; empty if it has none.
+std::string merged_twin(std::string_view path) {
+  bool below_usr = path.starts_with("/usr/");
+  std::string_view rest = below_usr ? path.substr(4) : path;
+  for (std::string_view directory : {"/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/"})
+    if (rest.starts_with(directory)) return below_usr ? std::string(rest) : "/usr" + std::string(rest);
+  return {};
+}
+
+std::string read_distribution(const Tree& tree) {
+  auto text = tree.read("/etc/os-release", 65536);
+  std::string_view rest = text ? *text : std::string_view{};
+  while (!rest.empty()) {
+    std::string_view line = take_line(rest);
+    if (!line.starts_with("ID=")) continue;
+    std::string id;
+    for (char c : line.substr(3))
+      if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_') id += c;
+    if (!id.empty()) return id;
+  }
+  return "debian";
+}
+
+}  // namespace
+
+void Dpkg::load_list(const std::string& name) {
+  auto text = tree_.read(std::string(kInfo) + "/" + name, kListLimit);
+  if (!text) return;
+  auto package = static_cast<uint32_t>(packages_.size());
+  packages_.push_back(name.substr(0, std::min(name.find(':'), name.rfind('.'))));
+  std::string_view rest = *text;
+  while (!rest.empty()) {
+    std::string_view line = take_line(rest);
+    if (line.size() > 1) files_.push_back({hash_of(line), package});
+  }
+}
+
+void Dpkg::load_versions() {
+  auto text = tree_.read("/var/lib/dpkg/status", kStatusLimit);
+  std::string_view rest = text ? *text : std::string_view{};
+  std::string_view package;
+  while (!rest.empty()) {
+    std::string_view line = take_line(rest);
+    if (line.starts_with("Package: ")) package = line.substr(9);
+    if (line.starts_with("Version: ")) versions_.emplace(package, line.substr(9));
+  }
+}
+
+void Dpkg::load_diversions() {
+  auto text = tree_.read("/var/lib/dpkg/diversions", kListLimit);
+  std::string_view rest = text ? *text : std::string_view{};
+  while (!rest.empty()) {
+    std::string from(take_line(rest)), to(take_line(rest)), by(take_line(rest));
+    if (!from.empty() && !to.empty() && !by.empty()) diversions_.push_back({from, to, by});
+  }
+}
+
+void Dpkg::load() {
+  loaded_ = true;
+  distribution_ = read_distribution(tree_);
+  for (const std::string& name : tree_.list(kInfo))
+    if (name.ends_with(".list")) load_list(name);
+  std::sort(files_.begin(), files_.end(), [](const File& a, const File& b) { return a.hash < b.hash; });
+  load_versions();
+  load_diversions();
+}
+
+std::optional<uint32_t> Dpkg::listed(std::string_view path, std::string_view only, std::string_view except) const {
+  uint64_t hash = hash_of(path);
+  auto file =
+      std::lower_bound(files_.begin(), files_.end(), hash, [](const File& f, uint64_t h) { return f.hash < h; });
+  for (; file != files_.end() && file->hash == hash; ++file) {
+    const std::string& package = packages_[file->package];
+    if ((only.empty() || package == only) && (except.empty() || package != except)) return file->package;
+  }
+  return std::nullopt;
+}
+
+std::optional<uint32_t> Dpkg::owner(std::string_view path) const {
+  for (const Diversion& diversion : diversions_) {
+    if (diversion.to == path) return listed(diversion.from, {}, diversion.by);  // what was moved out of the way
+    if (diversion.from == path) return listed(path, diversion.by, {});          // what stands there instead
+  }
+  return listed(path, {}, {});
+}
+
+std::optional<std::string> Dpkg::owner_of(std::string_view path) {
+  if (!loaded_) load();
+  auto package = owner(path);
+  if (!package) {
+    std::string twin = merged_twin(path);
+    if (!twin.empty()) package = owner(twin);
+  }
+  if (!package) return std::nullopt;
+  const std::string& name = packages_[*package];
+  auto version = versions_.find(name);
+  return Purl{"deb", distribution_, name, version == versions_.end() ? "" : version->second}.text();
+}
+
+}  // namespace libguard
