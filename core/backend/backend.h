@@ -17,6 +17,7 @@
 #include "core/base/result.h"
 #include "core/library/library.h"
 #include "core/rights/rights.h"
+#include "core/rights/seccomp_filter.h"  // Outcome
 
 namespace libguard {
 
@@ -57,13 +58,23 @@ struct ProgramBirth {
   std::vector<std::string> arguments;
   bool foreign_environment;        // LD_PRELOAD, LD_AUDIT or LD_LIBRARY_PATH unlike the guard's
   bool language_runtime;           // recognised runtime: {startup} until its hello
-  uint32_t parent_program;         // program that exec'ed it
+  uint32_t parent_program;         // program that exec'ed it; kNoProgram for the first one
 };
 
 struct ProgramInfo {
   uint32_t program;     // index for Call::program
   LibraryId library;    // of the executable; kUnknown for a foreign environment
 };
+
+// A refused attempt to get around the guard.
+struct Tamper {
+  pid_t pid, tid;
+  uint32_t program;       // ProgramInfo::program; kNoProgram if it is not known
+  int nr;                 // system call number
+  std::string_view what;  // "marker call from outside the client", "signal to the supervisor", …
+  std::string_view path;  // of a protected file; else empty
+};
+inline constexpr uint32_t kNoProgram = ~0u;
 
 // What the guard answers; implemented by core/guard.cc.
 class Handler {
@@ -78,15 +89,20 @@ class Handler {
   virtual bool native_owner(std::string_view mapping_path, LibraryId* owner) = 0;
   virtual void on_exit(pid_t pid) = 0;
   virtual void on_phase(pid_t pid, uint32_t phase) = 0;
+  // Something tried to get around the guard and was refused: a forged marker call, a call aimed at the supervisor,
+  // a write to a protected path, a second robust list. The call has been refused already; this is for the events.
+  virtual void on_tamper(const Tamper&) {}
+  // About once per second while anything is guarded.
+  virtual void on_tick() {}
 };
-
-enum class Outcome : uint8_t { kAllow, kErrno, kNotify };  // of the seccomp filter, per right
 
 struct BackendOptions {
   std::vector<Outcome> outcomes;  // per right id, LG_MAX_RIGHTS of them
   const lg_matrix* matrix;        // for the free path: rights whose rows are empty are allowed without a walk
   bool observe_everything = false;  // recording: decide() is asked for every notified call
   std::string client_path;        // libguard_preload.so, to check marker calls' call sites
+  std::vector<std::string> protected_paths;  // real paths of directories and files that nobody may change
+  bool emulate_opens = false;     // opens for writing are done by the supervisor: no path can be swapped under its eyes
 };
 
 using Counters = std::map<std::string, uint64_t>;  // "unknown_frames", "faults", "truncated", "no_state", …

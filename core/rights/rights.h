@@ -20,14 +20,18 @@ namespace libguard {
 enum class Right : uint16_t {};  // 0..511 system calls, 512..639 splits, 640..1023 runtime operations
 constexpr uint16_t number(Right right) { return static_cast<uint16_t>(right); }
 
-std::string right_name(Right right);                       // "openat:write", "execve", "py:ctypes.dlopen", "syscall:999"
-std::optional<Right> find_right(std::string_view name);    // also "syscall:NNN"
-std::string_view group_name(lg_group group);               // "@file-read"
+// "openat:write", "execve", "py:ctypes.dlopen"; "syscall:999" for a number without a name. The bare name of a call
+// that has splits means the rest of it: what no split took.
+std::string right_name(Right right);
+std::optional<Right> find_right(std::string_view name);  // also "syscall:NNN", NNN < 512
+std::string_view group_name(lg_group group);             // "@file-read"
+std::string_view group_description(lg_group group);      // one line for people
 std::optional<lg_group> find_group(std::string_view name);
-lg_group group_of(Right right);                            // a number in no group is in @kernel
+lg_group group_of(Right right);  // a number in no group is in @kernel
 bool is_dangerous(lg_group group);
-std::vector<Right> rights_of(lg_group group);              // ascending
-std::vector<Right> all_rights();                           // every right the table names
+std::vector<Right> rights_of(lg_group group);                     // ascending; @kernel: the named ones
+std::vector<Right> all_rights();                                  // every right the table names, ascending
+std::vector<Right> rights_of_call(int number);                    // every right lg_classify may answer for this number
 std::optional<std::string> suggest(std::string_view wrong_name);  // nearest right or group
 std::optional<std::string> syscall_name(int number);
 
@@ -35,7 +39,7 @@ std::optional<std::string> syscall_name(int number);
 class RightSet {
  public:
   void add(Right right) { word_[number(right) / 64] |= 1ull << (number(right) % 64); }
-  void add(lg_group group);
+  void add(lg_group group);  // @kernel: with the numbers that have no name
   void add(const RightSet& other);
   void remove(const RightSet& other);
   bool has(Right right) const { return word_[number(right) / 64] >> (number(right) % 64) & 1; }

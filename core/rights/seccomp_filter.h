@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The seccomp filter of a guard, made from the same rules that lg_classify interprets.
+//
+// Way:     *events* -> stack -> verdict -> *action*: decides which calls reach the supervisor at all.
+// Thread:  pure function of its options.
+// Failure: what the filter cannot know (own process, socket family) it notifies, unless every answer would be the
+//          same; wrong architectures are killed, x32 and clone3 answer ENOSYS.
+#pragma once
+
+#include <linux/filter.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/rights/rights.h"
+
+namespace libguard {
+
+enum class Outcome : uint8_t { kAllow, kErrno, kNotify };  // of one right, in the filter
+
+struct FilterOptions {
+  std::vector<Outcome> outcomes;  // by right id; ids beyond its end are notified
+  int error = EPERM;              // errno of kErrno
+};
+
+// A program for seccomp(SECCOMP_SET_MODE_FILTER). Fixed, whatever the options say: the six calls that are always
+// allowed; set_robust_list and the marker call prctl(LG_PRCTL, …) always notify; clone3 is ENOSYS, so that the C
+// library falls back to clone, whose flags are in a register. Fails if the program exceeds the kernel's limit.
+Result<std::vector<sock_filter>> make_filter(const FilterOptions& options);
+
+}  // namespace libguard

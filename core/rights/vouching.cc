@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// The vouching table; docs/formats/rights.md shows it.
+//
+// Way:     events -> *stack* -> *verdict*.
+// Thread:  constant table.
+// Failure: none.
+#include "core/rights/vouching.h"
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+
+#include "bpf/judge.h"
+
+namespace libguard {
+namespace {
+
+constexpr uint16_t bit(lg_group group) { return static_cast<uint16_t>(1u << (group - LG_GROUP_NET_OUT)); }
+
+constexpr uint16_t kRuns = bit(LG_GROUP_EXEC) | bit(LG_GROUP_PROCESS);
+constexpr uint16_t kConnects = bit(LG_GROUP_NET_OUT);
+constexpr uint16_t kTheft = bit(LG_GROUP_OBJECT_THEFT);
+constexpr uint16_t kTraces = bit(LG_GROUP_TRACE_HOOK);
+
+struct Entry {
+  std::string_view module;
+  uint16_t bits;
+};
+
+// `signal` is not here: a C function planted as a handler that fires inside it would be vouched for.
+constexpr auto kVouching = std::to_array<Entry>({
+    {"asyncio", kRuns | kConnects},
+    {"bdb", kTraces},
+    {"cProfile", kTraces},
+    {"ctypes", bit(LG_GROUP_NATIVE_LOAD) | bit(LG_GROUP_MEMORY_EXEC)},
+    {"ftplib", kConnects},
+    {"http", kRuns | kConnects},
+    {"imaplib", kConnects},
+    {"logging", kConnects},
+    {"multiprocessing", kRuns | kConnects},
+    {"nntplib", kConnects},
+    {"os", kRuns | bit(LG_GROUP_CHILD_POISON)},
+    {"pdb", kRuns | kTraces},
+    {"poplib", kConnects},
+    {"profile", kTraces},
+    {"pty", kRuns},
+    {"selectors", kConnects},
+    {"smtplib", kConnects},
+    {"socket", kConnects},
+    {"socketserver", kRuns | kConnects},
+    {"ssl", kConnects},
+    {"subprocess", kRuns},
+    {"telnetlib", kConnects},
+    {"threading", kTraces},
+    {"trace", kTraces},
+    {"urllib", kConnects},
+    {"xmlrpc", kConnects},
+});
+
+constexpr std::string_view kTrampolines[] = {"asyncio.events",     "asyncio.runners",      "asyncio.threads",
+                                             "concurrent.futures", "multiprocessing.pool", "multiprocessing.process"};
+
+// Frozen importlib loads native extensions; runpy and zipimport only read code.
+constexpr std::string_view kImportLoaders[] = {"_frozen_importlib", "_frozen_importlib_external", "importlib",
+                                               "importlib._bootstrap", "importlib._bootstrap_external"};
+constexpr std::string_view kImportReaders[] = {"runpy", "zipimport"};
+
+template <class Names>
+bool names(const Names& table, std::string_view module) {
+  return std::find(std::begin(table), std::end(table), module) != std::end(table);
+}
+
+// "concurrent.futures.thread" is part of "concurrent.futures".
+bool is_part_of(std::string_view module, std::string_view package) {
+  return module.starts_with(package) && (module.size() == package.size() || module[package.size()] == '.');
+}
+
+}  // namespace
+
+bool is_trampoline(std::string_view dotted_module) {
+  return std::any_of(std::begin(kTrampolines), std::end(kTrampolines),
+                     [&](std::string_view trampoline) { return is_part_of(dotted_module, trampoline); });
+}
+
+uint16_t vouching_of(std::string_view dotted_module) {
+  if (is_trampoline(dotted_module)) return 0;
+  if (names(kImportLoaders, dotted_module)) return kTheft | bit(LG_GROUP_NATIVE_LOAD) | LG_VOUCH_IMPORT;
+  if (names(kImportReaders, dotted_module)) return kTheft | LG_VOUCH_IMPORT;
+  const std::string_view package = dotted_module.substr(0, dotted_module.find('.'));
+  const auto entry =
+      std::find_if(kVouching.begin(), kVouching.end(), [&](const Entry& known) { return known.module == package; });
+  return static_cast<uint16_t>(kTheft | (entry == kVouching.end() ? 0 : entry->bits));
+}
+
+std::vector<std::string_view> vouching_modules() {
+  std::vector<std::string_view> modules(std::begin(kTrampolines), std::end(kTrampolines));
+  modules.insert(modules.end(), std::begin(kImportLoaders), std::end(kImportLoaders));
+  modules.insert(modules.end(), std::begin(kImportReaders), std::end(kImportReaders));
+  for (const Entry& entry : kVouching) modules.push_back(entry.module);
+  std::sort(modules.begin(), modules.end());
+  return modules;
+}
+
+}  // namespace libguard
