@@ -13,7 +13,6 @@
 
 #include "bpf/judge.h"
 #include "core/base/text.h"
-#include "core/library/purl.h"
 
 namespace libguard {
 namespace {
@@ -25,32 +24,9 @@ void append(std::string& key, const T& value) {
   key.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-std::string_view mode_text(Mode mode) {
-  switch (mode) {
-    case Mode::kObserve:
-      return "observe";
-    case Mode::kDetect:
-      return "detect";
-    case Mode::kEnforce:
-      return "enforce";
-  }
-  return "";
-}
-
 bool power_of_ten(uint64_t count) {
   while (count >= 10 && count % 10 == 0) count /= 10;
   return count == 1;
-}
-
-// The one line of policy that would let this library through in that role.
-std::string grant_line(const std::string& purl, const std::string& role, const Event& event) {
-  std::string name = purl.rfind("pkg:", 0) == 0 ? strip_version(purl) : purl;
-  std::string key = "  \"" + name + "\": { ";
-  if (role == "function") {
-    std::string function = event.stack.empty() ? "" : event.stack.front().frame;
-    return key + "functions: { \"" + event.right_group + "\": [\"" + function + "\"] } }";
-  }
-  return key + "grant: [\"" + event.right_group + "\"] }";
 }
 
 }  // namespace
@@ -98,20 +74,58 @@ void Deviations::report(const Call& call, const lg_verdict& verdict, const std::
     found = kinds_.emplace(std::move(key), std::move(kind)).first;
     if (options_.on_event) options_.on_event(found->second.event);
   }
-  Kind& kind = found->second;
+  count(found->second);
+}
+
+void Deviations::count(Kind& kind) {
   kind.count++;
-  if (power_of_ten(kind.count)) {
-    kind.event.count = kind.written = kind.count;
-    kind.event.time = utc_timestamp(unix_milliseconds_now());
-    write(kind.event);
+  if (!power_of_ten(kind.count)) return;
+  kind.event.count = kind.written = kind.count;
+  kind.event.time = utc_timestamp(unix_milliseconds_now());
+  write(kind.event);
+}
+
+// Tampering has no stack to judge: the event says what was tried; no grant can allow it.
+void Deviations::report_tamper(const Tamper& tamper, const std::string& executable) {
+  total_++;
+  std::string key = "tamper " + std::string(tamper.what) + " " + std::string(tamper.path) + " " + executable;
+  auto found = kinds_.find(key);
+  if (found == kinds_.end()) {
+    if (kinds_.size() >= kMaxKinds) {
+      unwritten_++;
+      return;
+    }
+    Kind kind;
+    Event& event = kind.event;
+    event.time = utc_timestamp(unix_milliseconds_now());
+    event.kind = "deviation";
+    event.mode = mode_name(options_.mode);
+    event.action = "deny";
+    event.host = host_;
+    event.pid = tamper.pid;
+    event.tid = tamper.tid;
+    event.exe = executable;
+    event.right_nr = tamper.nr;
+    event.right_name = right_name(Right{static_cast<uint16_t>(tamper.nr)});
+    event.right_group = group_name(group_of(Right{static_cast<uint16_t>(tamper.nr)}));
+    event.library_purl = event.caller = kUnknownName;
+    event.role = "caller";
+    event.culprits.push_back({std::string(kUnknownName), "caller"});
+    event.policy_digest = options_.policy_digest;
+    event.message =
+        tamper.path.empty() ? std::string(tamper.what) : std::string(tamper.what) + ": " + std::string(tamper.path);
+    event.id = event_id(event);
+    found = kinds_.emplace(std::move(key), std::move(kind)).first;
+    if (options_.on_event) options_.on_event(found->second.event);
   }
+  count(found->second);
 }
 
 Event Deviations::describe(const Call& call, const lg_verdict& verdict, const std::string& executable) const {
   Event event;
   event.time = utc_timestamp(unix_milliseconds_now());
   event.kind = "deviation";
-  event.mode = mode_text(options_.mode);
+  event.mode = mode_name(options_.mode);
   event.phase = phase_name(static_cast<Phase>(call.subject->phase));
   event.host = host_;
   event.pid = call.pid;
@@ -159,14 +173,14 @@ void Deviations::name_culprits(const Call& call, const lg_verdict& verdict, Even
   event.library_purl = subject->purl;
   event.role = subject->role;
   event.library_path = table_.at(table_.find(subject->purl)).path;
-  event.grant = grant_line(subject->purl, subject->role, event);
+  if (options_.rules != nullptr) event.grant = options_.rules->grant_line(event);
 }
 
 void Deviations::tell(std::string_view kind, int pid, const std::string& message) {
   Event event;
   event.time = utc_timestamp(unix_milliseconds_now());
   event.kind = kind;
-  event.mode = mode_text(options_.mode);
+  event.mode = mode_name(options_.mode);
   event.host = host_;
   event.pid = pid;
   event.message = message;

@@ -22,6 +22,7 @@ struct DeviationOptions {
   std::string policy_digest;
   std::string events_path;                     // JSON lines are appended; empty: none
   std::function<void(const Event&)> on_event;  // new kinds only; may be empty
+  const Rules* rules = nullptr;                // for the grant that would allow it
 };
 
 class Deviations {
@@ -36,6 +37,9 @@ class Deviations {
 
   // `action`: "deny", "log" or "kill". The stack is read only the first time a kind is met.
   void report(const Call& call, const lg_verdict& verdict, const std::string& executable, std::string_view action);
+
+  // A refused attempt to get around the guard.
+  void report_tamper(const Tamper& tamper, const std::string& executable);
 
   // A fact of another kind ("phase", "lost", "load").
   void tell(std::string_view kind, int pid, const std::string& message);
@@ -60,6 +64,7 @@ class Deviations {
     Event event;
     uint64_t count = 0, written = 0;
   };
+  void count(Kind& kind);
   std::unordered_map<std::string, Kind> kinds_;
   uint64_t total_ = 0, unwritten_ = 0;
 };

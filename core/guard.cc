@@ -16,7 +16,6 @@
 #include "core/deviations.h"
 #include "core/matrix.h"
 #include "core/recorder.h"
-#include "core/start_lines.h"
 
 namespace libguard {
 
@@ -96,7 +95,8 @@ Result<std::unique_ptr<Guard>> Guard::create(GuardOptions options) {
   naming.trust_new_files = opts.record;
   state->resolver = std::make_unique<Resolver>(naming, state->table);
   if (opts.record) state->recorder = std::make_unique<Recorder>(state->table);
-  DeviationOptions telling{state->mode, opts.policy ? opts.policy->digest : "", opts.events_path, opts.on_event};
+  DeviationOptions telling{state->mode, opts.policy ? opts.policy->digest : "", opts.events_path, opts.on_event,
+                           state->rules ? &*state->rules : nullptr};
   state->deviations = std::make_unique<Deviations>(std::move(telling), state->table);
   if (auto opened = state->deviations->open(); !opened) return tl::unexpected(opened.error());
   state->started_ms = unix_milliseconds_now();
@@ -189,8 +189,7 @@ uint64_t Guard::resolve(uint32_t, uint32_t kind, std::string_view path) {
       resolved = state.resolver->resolve_frozen(path);
       break;
     case LG_RESOLVE_COMMAND:
-      resolved.library = is_multiprocessing_start_line(path) ? LibraryId::kRuntime : LibraryId::kUnknown;
-      resolved.trusted = resolved.library == LibraryId::kRuntime;
+      resolved = state.resolver->resolve_command(path);
       break;
     default:
       break;
@@ -214,6 +213,11 @@ bool Guard::native_owner(std::string_view mapping_path, LibraryId* owner) {
 }
 
 void Guard::on_exit(pid_t) {}
+
+void Guard::on_tamper(const Tamper& tamper) {
+  const std::string& executable = tamper.program == kNoProgram ? "" : state_->programs[tamper.program].executable;
+  state_->deviations->report_tamper(tamper, executable);
+}
 
 void Guard::on_phase(pid_t pid, uint32_t phase) {
   state_->deviations->tell("phase", pid, std::string(phase_name(static_cast<Phase>(phase))));

@@ -43,7 +43,7 @@ void Matrix::close_rows(const RightSet& everybody, Phase phase, Role role) {
   for (uint16_t right = 0; right < LG_MAX_RIGHTS; right++) {
     bool denied = !everybody.has(Right{right});
     lg_set& row = matrix_->deny[static_cast<int>(phase)][static_cast<int>(role)][right];
-    for (uint64_t& word : row.word) word = denied ? ~0ull : 0;
+    for (auto& word : row.word) word = denied ? ~0ull : 0;
   }
 }
 
@@ -85,7 +85,7 @@ void Matrix::refresh_judged() {
       for (const auto& role : matrix_->deny[phase])
         for (uint64_t word : role[right].word) any |= word;
       uint64_t bit = 1ull << (right % 64);
-      uint64_t& word = matrix_->judged[phase][right / 64];
+      auto& word = matrix_->judged[phase][right / 64];
       word = any ? word | bit : word & ~bit;
     }
   }

@@ -10,7 +10,6 @@
 
 #include "core/matrix.h"
 #include "core/recorder.h"
-#include "core/start_lines.h"
 
 namespace libguard {
 namespace {
@@ -47,24 +46,6 @@ Rules rules_from(const std::string& yaml) {
   auto rules = Rules::compile(*policy, nullptr);
   EXPECT_TRUE(rules) << (rules ? "" : rules.error().what);
   return *rules;
-}
-
-TEST(StartLines, KnowsMultiprocessing) {
-  EXPECT_TRUE(is_multiprocessing_start_line(
-      "from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=5, pipe_handle=7)"));
-  EXPECT_TRUE(is_multiprocessing_start_line("from multiprocessing.resource_tracker import main;main(4)"));
-  EXPECT_TRUE(is_multiprocessing_start_line(
-      "from multiprocessing.forkserver import main; main(4, 5, ['__main__'], **{'sys_path': ['/a', '/b\\'c'], "
-      "'main_path': '/x.py'})"));
-}
-
-TEST(StartLines, RefusesAnythingElse) {
-  EXPECT_FALSE(is_multiprocessing_start_line("print(1)"));
-  EXPECT_FALSE(is_multiprocessing_start_line("from multiprocessing.resource_tracker import main;main(4);evil()"));
-  EXPECT_FALSE(is_multiprocessing_start_line("from multiprocessing.resource_tracker import main;main(evil())"));
-  EXPECT_FALSE(is_multiprocessing_start_line("from multiprocessing.spawn import spawn_main; spawn_main(x=y.z)"));
-  EXPECT_FALSE(is_multiprocessing_start_line(
-      "from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=5)\nimport os; os.system('x')"));
 }
 
 TEST(Matrix, NewLibrariesHoldDefaultsOnly) {

@@ -49,6 +49,7 @@ class Guard final : public Handler {
   std::string module_name(uint32_t module_hash) override;
   bool native_owner(std::string_view mapping_path, LibraryId* owner) override;
   void on_exit(pid_t pid) override;
+  void on_tamper(const Tamper& tamper) override;
   void on_phase(pid_t pid, uint32_t phase) override;
 
   struct Progress {
