@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the system tests share: environments of real distributions, an ordinary user, the tool's verbs, a listener.
+
+All that is made lies below build/system (or LIBGUARD_TEST_DIR). Nothing is skipped silently: what is missing raises.
+"""
+
+import hashlib
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+VICTIMS = os.path.join(ROOT, "tests", "victims")
+WORK = os.environ.get("LIBGUARD_TEST_DIR", os.path.join(ROOT, "build", "system"))
+TOKEN = b"libguard-should-have-stopped-this"
+
+sys.path.insert(0, VICTIMS)
+import wheel  # noqa: E402
+
+
+class Broken(Exception):
+    """The setting is not there, so nothing can be said about the tool."""
+
+
+def libguard_binary():
+    path = os.environ.get("LIBGUARD", os.path.join(ROOT, "build", "dev", "bin", "libguard"))
+    if not os.access(path, os.X_OK):
+        raise Broken(f"no libguard at {path}; build it, or set LIBGUARD")
+    return path
+
+
+def ordinary_user():
+    """The account that runs the tests when they are started by root: it owns nothing else."""
+    return pwd.getpwnam("nobody")
+
+
+class Account:
+    """Who runs the guarded programs: the caller himself, or an ordinary user."""
+
+    def __init__(self, as_user):
+        if as_user and os.geteuid() != 0:
+            as_user = False  # an ordinary user already
+        self.entry = ordinary_user() if as_user else None
+
+    @property
+    def suffix(self):
+        return "-user" if self.entry else ""
+
+    def own(self, path):
+        """Gives everything below `path` to the account."""
+        if self.entry:
+            subprocess.run(["chown", "-R", f"{self.entry.pw_uid}:{self.entry.pw_gid}", path], check=True)
+
+    def command(self, argv):
+        if not self.entry:
+            return argv
+        ids = [f"--reuid={self.entry.pw_uid}", f"--regid={self.entry.pw_gid}", "--clear-groups"]
+        return ["setpriv", *ids, "--inh-caps=-all", *argv]
+
+    def environment(self, home):
+        kept = {key: value for key, value in os.environ.items() if key in ("PATH", "LANG", "LC_ALL", "TZ", "LIBGUARD_DEBUG")}
+        kept.setdefault("PATH", "/usr/bin:/bin")
+        return {**kept, "HOME": home, "XDG_RUNTIME_DIR": home}
+
+
+def version_of(python):
+    line = subprocess.run([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], check=True,
+                          capture_output=True, text=True).stdout
+    return line.strip()
+
+
+def digest_of(*paths):
+    state = hashlib.sha256()
+    for path in paths:
+        names = [path] if os.path.isfile(path) else sorted(source for _, source in wheel.files_below(path))
+        for name in names:
+            with open(name, "rb") as file:
+                state.update(name.encode() + file.read())
+    return state.hexdigest()
+
+
+def pip_install(venv, *arguments):
+    done = subprocess.run([os.path.join(venv, "bin", "python"), "-m", "pip", "install", "--quiet", "--no-input",
+                           "--disable-pip-version-check", *arguments], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Broken(f"pip install {' '.join(arguments)}: {done.stderr.strip().splitlines()[-1:]}")
+
+
+def shape_files(package):
+    """Archive names of the victims' shapes inside `package`."""
+    return [(f"{package}/shapes/{name}", path) for name, path in wheel.files_below(os.path.join(VICTIMS, "shapes"))]
+
+
+def make_environment(name, python, account, requirements=(), libraries=(), with_shapes=()):
+    """A virtual environment of pinned distributions and of libraries built here; made once per state of its sources."""
+    venv = os.path.join(WORK, f"{name}-{version_of(python)}{account.suffix}")
+    folders = [os.path.join(VICTIMS, "libraries", library) for library in libraries]
+    sources = [*requirements, *folders] + ([os.path.join(VICTIMS, "shapes")] if with_shapes else [])
+    digest, stamp = digest_of(*sources), os.path.join(venv, "made-from")
+    if os.path.exists(stamp) and open(stamp, encoding="utf-8").read() == digest:
+        return venv
+    shutil.rmtree(venv, ignore_errors=True)
+    os.makedirs(WORK, exist_ok=True)
+    subprocess.run([python, "-m", "venv", venv], check=True)
+    for file in requirements:
+        pip_install(venv, "-r", file)
+    wheels = os.path.join(venv, "wheels")
+    os.makedirs(wheels, exist_ok=True)
+    for folder in folders:
+        package = os.path.basename(folder)
+        path = wheel.build_wheel(folder, wheels, shape_files(package) if package in with_shapes else ())
+        pip_install(venv, "--no-deps", "--no-index", path)
+    with open(stamp, "w", encoding="utf-8") as file:
+        file.write(digest)
+    account.own(venv)
+    return venv
+
+
+class Listener:
+    """A loopback listener: bytes that hold the token at the first port make the marker, the second port takes anything."""
+
+    def __init__(self):
+        self.marker = None
+        self.heard = b""
+        self._sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+        self.port, self.other_port = (entry.getsockname()[1] for entry in self._sockets)
+        for entry in self._sockets:
+            threading.Thread(target=self._serve, args=(entry,), daemon=True).start()
+
+    def _serve(self, entry):
+        while True:
+            connection, _ = entry.accept()
+            threading.Thread(target=self._hear, args=(connection,), daemon=True).start()
+
+    def _hear(self, connection):
+        heard = b""
+        connection.settimeout(10)
+        try:
+            while len(heard) < 65536:
+                data = connection.recv(4096)
+                if not data:
+                    break
+                heard += data
+                if TOKEN in heard and self.marker:
+                    self.heard = heard
+                    with open(self.marker, "w", encoding="utf-8") as file:
+                        file.write("bytes at the listener\n")
+                    break
+        except OSError:
+            pass
+        connection.close()
+
+
+def run(argv, account, cwd, timeout=60, environment=None):
+    """Runs to the end as the account; a run that hangs is ended and has return code None."""
+    process = subprocess.Popen(account.command(argv), cwd=cwd, env=environment or account.environment(cwd), text=True,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        out, err = process.communicate(timeout=timeout)
+        return process.returncode, out, err
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        out, err = process.communicate()
+        return None, out, err
+
+
+def read_events(path):
+    """Deviations of an events file; [] if there is none."""
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        events = [json.loads(line) for line in file if line.strip()]
+    return [event for event in events if event.get("kind") == "deviation"]
+
+
+def plain(name):
+    """A purl without its version, or a fixed name."""
+    if isinstance(name, dict):
+        name = name.get("purl", "")
+    return name.split("@")[0] if name.startswith("pkg:") else name
+
+
+def culprits_of(event):
+    return {plain(culprit) for culprit in event.get("culprits", [])}
+
+
+def right_names(event):
+    return {event["right"].get("name"), event["right"].get("group")}
+
+
+def tell_event(event):
+    grant = event.get("policy", {}).get("grant") if isinstance(event.get("policy"), dict) else event.get("grant")
+    return (f"{event['right'].get('name')} culprits {','.join(sorted(culprits_of(event)))} "
+            f"caller {plain(event.get('caller', ''))} grant {grant!r}")

@@ -1,0 +1,14 @@
+# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: @process|@exec twin: same uses: loop
+# SPDX-License-Identifier: Apache-2.0
+"""A C callable that the application's event loop runs for the library."""
+
+import asyncio
+import os
+
+
+def benign(stage):
+    asyncio.get_running_loop().call_soon(len, "hello")
+
+
+def attack(stage):
+    asyncio.get_running_loop().call_soon(os.system, stage.command)

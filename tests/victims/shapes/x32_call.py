@@ -1,0 +1,15 @@
+# culprit: none caller: none right: none twin: none needs: x32 ends: any
+# SPDX-License-Identifier: Apache-2.0
+"""A system call by its x32 number. Refused to everybody: no twin."""
+
+import ctypes
+
+X32_MKDIR = 0x40000000 | 83
+
+
+def benign(stage):
+    return ctypes.CDLL(None).getpid()
+
+
+def attack(stage):
+    ctypes.CDLL(None).syscall(X32_MKDIR, stage.marker.encode(), 0o755)
