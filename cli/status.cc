@@ -5,7 +5,8 @@
 // Thread:  main thread.
 // Failure: a PID that no guard announced: exit 1.
 #include <cstdio>
-#include <filesystem>
+#include <cstdlib>
+#include <fstream>
 #include <memory>
 
 #include "cli/announcement.h"
@@ -19,8 +20,19 @@ struct StatusFlags {
   bool json = false;
 };
 
+int parent_of(int pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.rfind("PPid:", 0) == 0) return std::atoi(line.c_str() + 5);
+  return 0;
+}
+
 // Is `pid` the supervisor, the first program, or a task below it?
-bool belongs(const Announced& guard, int pid) { return pid == guard.supervisor || pid == guard.program; }
+bool belongs(const Announced& guard, int pid) {
+  for (; pid > 1; pid = parent_of(pid))
+    if (pid == guard.supervisor || pid == guard.program) return true;
+  return false;
+}
 
 void print_text(const std::vector<Announced>& guards) {
   if (guards.empty()) std::puts("no guard is running");

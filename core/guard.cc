@@ -91,6 +91,7 @@ Result<std::unique_ptr<Guard>> Guard::create(GuardOptions options) {
   state->matrix = std::make_unique<Matrix>(state->rules ? &*state->rules : nullptr, listed);
   ResolverOptions naming;
   naming.application_dir = opts.application_dir;
+  naming.home = opts.home;
   naming.start_time_ns = realtime_ns();
   naming.trust_new_files = opts.record;
   state->resolver = std::make_unique<Resolver>(naming, state->table);

@@ -27,6 +27,7 @@ struct GuardOptions {
   bool record = false;                         // learn a profile
   std::vector<std::string> command;            // what is run, for the profile
   std::string application_dir;                 // absolute; empty: no application files
+  std::string home;                            // of the user, for packages in ~/.local; may be empty
   std::string events_path;                     // JSON lines; empty: none
   std::function<void(const Event&)> on_event;  // each new kind of deviation, on the serving thread
 };

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// Flags, environment and files -> GuardOptions.
+//
+// Way:     see guard_flags.h.
+// Thread:  main thread.
+// Failure: see guard_flags.h.
+#include "cli/guard_flags.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include "core/base/text.h"
+#include "core/library/application.h"
+
+namespace libguard {
+namespace {
+
+constexpr const char* kSystemPolicy = "/etc/libguard/policy.yaml";
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+std::string home_directory() {
+  if (std::string home = environment("HOME"); !home.empty()) return home;
+  const passwd* entry = ::getpwuid(::geteuid());
+  return entry == nullptr ? "" : entry->pw_dir;
+}
+
+std::string absolute(const std::string& path) {
+  if (path.empty()) return path;
+  std::error_code error;
+  std::filesystem::path full = std::filesystem::absolute(path, error);
+  return error ? path : full.lexically_normal().string();
+}
+
+Status load_rules(const GuardFlags& flags, GuardOptions* options) {
+  std::string path = flags.policy;
+  if (path.empty() && !flags.record && ::access(kSystemPolicy, R_OK) == 0) path = kSystemPolicy;
+  if (path.empty()) return {};
+  auto policy = load_policy(path);
+  if (!policy) return tl::unexpected(policy.error());
+  if (!policy->profile_path.empty()) {
+    auto profile = load_profile(policy->profile_path);
+    if (!profile) return tl::unexpected(profile.error());
+    options->profile = std::move(*profile);
+  }
+  options->policy = std::move(*policy);
+  return {};
+}
+
+Result<Mode> parse_mode(const std::string& text) {
+  if (auto mode = find_mode(text)) return *mode;
+  return fail(Code::kInvalid, "unknown mode '" + text + "'", did_you_mean(text, {"observe", "detect", "enforce"}));
+}
+
+}  // namespace
+
+void add_guard_options(CLI::App* verb, GuardFlags& flags) {
+  if (!flags.record) {
+    verb->add_option("--policy", flags.policy, "The policy: what each library may do")->envname("LIBGUARD_POLICY");
+    verb->add_option("--mode", flags.mode, "observe: record only; detect: judge and log; enforce: judge and refuse")
+        ->envname("LIBGUARD_MODE");
+    verb->add_flag("--fail-on-deviation", flags.fail_on_deviation,
+                   "Exit 3 if there were deviations and CMD ended with 0");
+  }
+  verb->add_option("--events", flags.events, "Append events to this file, one JSON object a line")
+      ->envname("LIBGUARD_EVENTS");
+  verb->add_option("--app", flags.application, "Directory whose files are the application")->envname("LIBGUARD_APP");
+  verb->add_option("--backend", flags.backend, "auto, notify")->capture_default_str();
+  verb->add_option("--summary", flags.summary, "Write the summary of the run to this file, as JSON");
+  verb->add_flag("--quiet", flags.quiet, "Nothing on stderr but errors");
+}
+
+GuardFlags flags_from_environment() {
+  GuardFlags flags;
+  flags.policy = environment("LIBGUARD_POLICY");
+  flags.mode = environment("LIBGUARD_MODE");
+  flags.profile = environment("LIBGUARD_PROFILE");
+  flags.events = environment("LIBGUARD_EVENTS");
+  flags.application = environment("LIBGUARD_APP");
+  flags.record = flags.policy.empty() && !flags.profile.empty();
+  flags.quiet = true;
+  return flags;
+}
+
+Result<GuardOptions> make_guard_options(const GuardFlags& flags, const std::vector<std::string>& command) {
+  GuardOptions options;
+  if (flags.backend != "auto" && flags.backend != "notify")
+    return fail(Code::kInvalid, "unknown backend '" + flags.backend + "'",
+                did_you_mean(flags.backend, {"auto", "notify"}));
+  options.record = flags.record;
+  options.command = command;
+  options.events_path = absolute(flags.events);
+  if (auto loaded = load_rules(flags, &options); !loaded) return tl::unexpected(loaded.error());
+  if (!flags.mode.empty()) {
+    auto mode = parse_mode(flags.mode);
+    if (!mode) return tl::unexpected(mode.error());
+    options.mode = *mode;
+  }
+  if (flags.record) options.mode = Mode::kObserve;
+  ApplicationQuestion question;
+  question.command = command;
+  question.working_directory = std::filesystem::current_path().string();
+  question.home = home_directory();
+  question.explicit_directory = absolute(flags.application);
+  question.temporary = environment("TMPDIR");
+  auto directory = choose_application_dir(question, Tree("/"));
+  if (!directory) return tl::unexpected(directory.error());
+  options.application_dir = *directory;
+  options.home = question.home;
+  return options;
+}
+
+Result<std::string> find_client() {
+  std::error_code error;
+  std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  std::filesystem::path base = self.parent_path();
+  for (const char* place : {"../lib/libguard_preload.so", "../lib/libguard/libguard_preload.so",
+                            "../lib/x86_64-linux-gnu/libguard_preload.so", "libguard_preload.so"}) {
+    std::filesystem::path candidate = std::filesystem::weakly_canonical(base / place, error);
+    if (!error && std::filesystem::is_regular_file(candidate, error)) return candidate.string();
+  }
+  return fail(Code::kNotFound, "libguard_preload.so is not beside " + self.string(),
+              "install libguard whole: the command and libguard_preload.so belong together");
+}
+
+void print_error(const Error& error) {
+  std::fprintf(stderr, "libguard: %s\nhint: %s\n", error.what.c_str(), error.hint.c_str());
+}
+
+}  // namespace libguard
