@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Asks the kernel what it has of what libguard needs.
+//
+// Way:     before any guard.
+// Thread:  main thread.
+// Failure: what cannot be read is said.
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include "cli/doctor.h"
+
+namespace libguard {
+namespace {
+
+constexpr int kOldestKernel = 5, kOldestKernelMinor = 19;
+
+std::string first_line(const char* path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+Finding examine_release() {
+  utsname name{};
+  uname(&name);
+  int major = 0, minor = 0;
+  std::sscanf(name.release, "%d.%d", &major, &minor);
+  std::string answer = std::string(name.release) + " " + name.machine;
+  bool enough = major > kOldestKernel || (major == kOldestKernel && minor >= kOldestKernelMinor);
+  if (!enough) return {Finding::kBad, "kernel", answer, "libguard needs Linux 5.19 or newer"};
+  if (std::string(name.machine) != "x86_64")
+    return {Finding::kBad, "kernel", answer, "libguard knows the system calls of x86-64 only"};
+  return {Finding::kGood, "kernel", answer, ""};
+}
+
+Finding examine_yama() {
+  std::string scope = first_line("/proc/sys/kernel/yama/ptrace_scope");
+  if (scope.empty()) return {Finding::kGood, "Yama", "not there: the supervisor may read its programs", ""};
+  if (scope == "0" || scope == "1") return {Finding::kGood, "Yama", "ptrace_scope " + scope, ""};
+  return {Finding::kNote, "Yama", "ptrace_scope " + scope + ": memory is read through descriptors; fork children slower",
+          "sysctl kernel.yama.ptrace_scope=1 if you may"};
+}
+
+Finding examine_own_filter() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("Seccomp:", 0) != 0) continue;
+    if (line.find('2') == std::string::npos) return {Finding::kGood, "seccomp here", "no filter is in force", ""};
+    return {Finding::kNote, "seccomp here", "a filter is in force already (a container's?)",
+            "fine unless it has a listener of its own: then the canary below fails"};
+  }
+  return {Finding::kBad, "seccomp here", "the kernel does not say", "CONFIG_SECCOMP_FILTER is needed"};
+}
+
+Finding examine_landlock() {
+  long version = syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  if (version > 0) return {Finding::kNote, "Landlock", "version " + std::to_string(version) + ", not used", ""};
+  return {Finding::kNote, "Landlock", "not available; code files are protected by the supervisor's own check", ""};
+}
+
+}  // namespace
+
+std::vector<Finding> examine_kernel() {
+  return {examine_release(), examine_yama(), examine_own_filter(), examine_landlock()};
+}
+
+}  // namespace libguard
