@@ -99,7 +99,7 @@ function say(cell) {
   if (cell.count[0]) parts.push(`as caller ${cell.count[0].toLocaleString('en')}`);
   if (cell.count[1]) parts.push(`on the stack ${cell.count[1].toLocaleString('en')}`);
   if (cell.count[2]) parts.push(`spawned ${cell.count[2].toLocaleString('en')}`);
-  if (!parts.length) parts.push(data.policy && cell.granted ? 'granted, not seen' : 'never');
+  if (!parts.length) parts.push(!data.policy ? 'never' : cell.granted ? 'granted, not seen' : 'never, not granted');
   else if (data.policy) parts.push(cell.denied ? 'the policy denies' : 'allowed');
   if (cell.events) parts.push(plural(cell.events, 'deviation'));
   return parts.join(', ');

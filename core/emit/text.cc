@@ -10,6 +10,7 @@
 #include <set>
 
 #include "core/emit/view.h"
+#include "core/library/library.h"
 
 namespace libguard {
 namespace {
@@ -71,18 +72,24 @@ Sum sum_of(const Row& row, lg_group group, Phase phase) {
   return sum;
 }
 
+// Callers first: they made the call; the others were only there. The runtime is transparent unless it is the caller.
 std::string dangerous_part(const View& view) {
-  std::string out;
+  std::string callers, others, out;
   for (lg_group group : view.groups) {
     if (!is_dangerous(group)) continue;
+    callers.clear();
+    others.clear();
     for (const Row& row : view.rows) {
       for (Phase phase : {Phase::kInit, Phase::kServing}) {
         Sum sum = sum_of(row, group, phase);
-        if (sum.rights.empty()) continue;
-        out += fmt::format("  {:<14} {:<8} {:<44} {}{}\n", group_name(group), phase_name(phase), row.purl,
-                           counts(sum.count), sum.denied ? "  DENIED" : "");
+        bool is_caller = sum.count[0] != 0;
+        if (sum.rights.empty() || (row.purl == kRuntimeName && !is_caller)) continue;
+        (is_caller ? callers : others) +=
+            fmt::format("  {:<14} {:<8} {:<44} {}{}\n", group_name(group), phase_name(phase), row.purl,
+                        counts(sum.count), sum.denied ? "  DENIED" : "");
       }
     }
+    out += callers + others;
   }
   return "\ndangerous\n" + (out.empty() ? "  nobody\n" : out);
 }
@@ -111,7 +118,10 @@ std::string event_part(const View& view) {
   for (const ShownEvent& shown : view.events) {
     const Event& event = shown.event;
     std::vector<std::string> culprits;
-    for (const Culprit& culprit : event.culprits) culprits.push_back(culprit.purl + " (" + culprit.role + ")");
+    for (const Culprit& culprit : event.culprits) {
+      if (!culprits.empty()) culprits.back() += ",";
+      culprits.push_back(culprit.purl + " (" + culprit.role + ")");
+    }
     out += wrapped(fmt::format("  {} {:<4} {} x{}: ", event.id, event.action, right_name(shown.right), event.count),
                    culprits);
   }

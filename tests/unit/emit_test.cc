@@ -108,7 +108,8 @@ TEST(Heatmap, HostileNamesStayText) {
   EXPECT_THAT(*page, Not(HasSubstr("<script>alert")));
   EXPECT_THAT(*page, Not(HasSubstr("<b>title")));
   bool found = false;
-  for (const auto& library : page_data(*page)["libraries"]) found = found || library["purl"] == evil;
+  nlohmann::json data = page_data(*page);
+  for (const auto& library : data["libraries"]) found = found || library["purl"] == evil;
   EXPECT_TRUE(found);
 }
 
