@@ -154,6 +154,16 @@ std::optional<std::string> syscall_name(int call) {
   return name.empty() ? std::nullopt : std::optional<std::string>(name);
 }
 
+Right classify(uint32_t nr, const uint64_t* args, uint32_t self_tgid, uint32_t family) {
+  const __u64 registers[6] = {args[0], args[1], args[2], args[3], args[4], args[5]};
+  return Right{lg_classify(nr, registers, self_tgid, family)};
+}
+
+bool needs_family(uint32_t nr, const uint64_t* args) {
+  const __u64 registers[6] = {args[0], args[1], args[2], args[3], args[4], args[5]};
+  return lg_needs_family(nr, registers) != 0;
+}
+
 void RightSet::add(lg_group group) {
   for (uint16_t id = 0; id < LG_MAX_RIGHTS; id++)
     if (is_in_group(id, group)) add(Right{id});

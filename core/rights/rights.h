@@ -35,6 +35,10 @@ std::vector<Right> rights_of_call(int number);                    // every right
 std::optional<std::string> suggest(std::string_view wrong_name);  // nearest right or group
 std::optional<std::string> syscall_name(int number);
 
+// lg_classify and lg_needs_family for the six arguments of a call.
+Right classify(uint32_t nr, const uint64_t* args, uint32_t self_tgid, uint32_t family);
+bool needs_family(uint32_t nr, const uint64_t* args);
+
 // A set of rights: bit per id.
 class RightSet {
  public:
