@@ -16,10 +16,9 @@
 #include "core/library/python_runtime.h"
 #include "core/library/start_lines.h"
 #include "core/library/tree.h"
+#include "core/rights/vouching.h"
 
 namespace libguard {
-
-uint16_t vouching_of(std::string_view module);  // core/rights/vouching.h
 
 struct Resolver::Impl {
   Impl(ResolverOptions given, LibraryTable& given_table)

@@ -43,6 +43,7 @@ class Tree {
   std::vector<std::string> list(std::string_view directory) const;  // names, sorted
 
  private:
+  bool look_without_links(std::string_view path, RealPath& real) const;
   std::string host(std::string_view path) const;
   std::string root_;  // without trailing '/'; empty for "/"
 };
