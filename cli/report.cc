@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// `libguard report PROFILE`: what each library did, as a heatmap, text, JSON or CSV.
+//
+// Way:     profile (+ policy, + events) -> report.
+// Thread:  main thread.
+// Failure: an input that cannot be read or an output that cannot be written: one line with a hint, exit 2.
+#include "core/emit/report.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <sstream>
+
+#include "cli/guard_flags.h"
+#include "cli/verbs.h"
+#include "core/base/file.h"
+#include "core/base/text.h"
+
+namespace libguard {
+namespace {
+
+constexpr int kTrouble = 2;
+
+struct ReportFlags {
+  std::string profile, policy, events, output, format;
+  bool json = false;
+};
+
+struct Format {
+  const char* name;
+  const char* ending;
+  Result<std::string> (*render)(const ReportInput&);
+};
+constexpr Format kFormats[] = {{"html", ".html", render_heatmap},
+                               {"text", ".txt", render_text},
+                               {"json", ".json", render_json},
+                               {"csv", ".csv", render_csv}};
+
+int complain(const Error& error) {
+  print_error(error);
+  return kTrouble;
+}
+
+// --format, else the ending of the output's name, else html for a file and text for the terminal.
+Result<const Format*> chosen_format(const ReportFlags& flags) {
+  std::string name = flags.json ? "json" : flags.format;
+  std::vector<std::string> known;
+  for (const Format& format : kFormats) {
+    known.push_back(format.name);
+    if (name == format.name) return &format;
+    std::string_view output = flags.output;
+    if (name.empty() && output.ends_with(format.ending)) return &format;
+  }
+  if (!name.empty()) return fail(Code::kInvalid, "report: unknown format '" + name + "'", did_you_mean(name, known));
+  return flags.output.empty() ? &kFormats[1] : &kFormats[0];
+}
+
+Result<std::vector<Event>> read_events(const std::string& path) {
+  Result<std::string> text = read_file(path);
+  if (!text) return tl::unexpected(text.error());
+  std::vector<Event> events;
+  std::istringstream lines(*text);
+  size_t number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    number++;
+    if (line.empty()) continue;
+    Result<Event> event = parse_event(line);
+    if (!event)
+      return fail(event.error().code, path + ":" + std::to_string(number) + ": " + event.error().what,
+                  event.error().hint);
+    events.push_back(std::move(*event));
+  }
+  return events;
+}
+
+Status put(const ReportFlags& flags, const std::string& text) {
+  if (!flags.output.empty() && flags.output != "-") return write_file_atomically(flags.output, text);
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return {};
+  return fail(Code::kIo, std::string("cannot write to standard output: ") + std::strerror(errno),
+              "name a file with -o FILE");
+}
+
+int run_report(const ReportFlags& flags) {
+  Result<const Format*> format = chosen_format(flags);
+  if (!format) return complain(format.error());
+  Result<Profile> profile = load_profile(flags.profile);
+  if (!profile) return complain(profile.error());
+  std::optional<Rules> rules;
+  if (!flags.policy.empty()) {
+    Result<Rules> loaded = Rules::load(flags.policy);
+    if (!loaded) return complain(loaded.error());
+    rules = std::move(*loaded);
+  }
+  ReportInput input{*profile, rules ? &*rules : nullptr, {}, flags.profile.substr(flags.profile.rfind('/') + 1)};
+  if (!flags.events.empty()) {
+    Result<std::vector<Event>> events = read_events(flags.events);
+    if (!events) return complain(events.error());
+    input.events = std::move(*events);
+  }
+  Result<std::string> text = (*format)->render(input);
+  if (!text) return complain(text.error());
+  Status written = put(flags, *text);
+  return written ? 0 : complain(written.error());
+}
+
+}  // namespace
+
+void add_report(CLI::App& app, Verbs& verbs) {
+  auto flags = std::make_shared<ReportFlags>();
+  CLI::App* verb = app.add_subcommand("report", "Show what each library did: heatmap, text, JSON or CSV");
+  verb->add_option("PROFILE", flags->profile, "A profile that record wrote")->required();
+  verb->add_option("--policy", flags->policy, "Show what this policy allows and denies");
+  verb->add_option("--events", flags->events, "Show the deviations of this events file");
+  verb->add_option("-o,--output", flags->output, "File to write; its ending chooses the format");
+  verb->add_option("--format", flags->format, "html, text, json or csv");
+  verb->add_flag("--json", flags->json, "The same as --format json");
+  verbs.push_back({verb, [flags] { return run_report(*flags); }});
+}
+
+}  // namespace libguard
