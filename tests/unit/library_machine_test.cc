@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <sstream>
 
+#include "core/library/dpkg.h"
 #include "core/library/purl.h"
 #include "tests/unit/library_fixture.h"
 
@@ -71,6 +72,31 @@ TEST(ResolverOnThisMachine, NamesWhatInterpretersImport) {
     EXPECT_GT(runtime_count, 50) << line;
     EXPECT_GT(pip_count, 30) << line;
   }
+}
+
+TEST(DpkgOnThisMachine, AgreesWithDpkgItself) {
+  std::string libc = output_of("ldd /usr/bin/env | awk '/libc.so/{print $3}' | xargs realpath");
+  libc.pop_back();
+  Tree tree("/");
+  Dpkg dpkg(tree);
+  for (const std::string& path : {std::string("/usr/bin/env"), std::string("/usr/bin/dash"), libc}) {
+    std::string twin = path.starts_with("/usr/") ? path.substr(4) : "/usr" + path;
+    std::string package = output_of("dpkg -S " + path + " " + twin + " 2>/dev/null | grep -v '^diversion' | head -1");
+    package = package.substr(0, package.find(':'));
+    std::string version = output_of("dpkg-query -W -f '${Version}\n' " + package + " | head -1");
+    version.pop_back();
+    auto owner = dpkg.owner_of(path);
+    ASSERT_TRUE(owner) << path;
+    auto purl = parse_purl(*owner);
+    ASSERT_TRUE(purl) << *owner;
+    EXPECT_EQ(purl->name, package) << path;
+    EXPECT_EQ(purl->version, version) << path;
+  }
+  Dpkg again(tree);
+  auto before = std::chrono::steady_clock::now();
+  again.owner_of("/usr/bin/env");
+  double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - before).count();
+  std::printf("dpkg: %.1f ms for the first question, %zu paths\n", ms, again.files());
 }
 
 }  // namespace
