@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 VICTIMS = os.path.join(ROOT, "tests", "victims")
@@ -130,15 +131,15 @@ class Listener:
         self.heard = b""
         self._sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
         self.port, self.other_port = (entry.getsockname()[1] for entry in self._sockets)
-        for entry in self._sockets:
-            threading.Thread(target=self._serve, args=(entry,), daemon=True).start()
+        for entry, tells in zip(self._sockets, (True, False)):
+            threading.Thread(target=self._serve, args=(entry, tells), daemon=True).start()
 
-    def _serve(self, entry):
+    def _serve(self, entry, tells):
         while True:
             connection, _ = entry.accept()
-            threading.Thread(target=self._hear, args=(connection,), daemon=True).start()
+            threading.Thread(target=self._hear, args=(connection, tells), daemon=True).start()
 
-    def _hear(self, connection):
+    def _hear(self, connection, tells):
         heard = b""
         connection.settimeout(10)
         try:
@@ -147,7 +148,7 @@ class Listener:
                 if not data:
                     break
                 heard += data
-                if TOKEN in heard and self.marker:
+                if tells and TOKEN in heard and self.marker:
                     self.heard = heard
                     with open(self.marker, "w", encoding="utf-8") as file:
                         file.write("bytes at the listener\n")
@@ -168,6 +169,52 @@ def run(argv, account, cwd, timeout=60, environment=None):
         os.killpg(process.pid, signal.SIGKILL)
         out, err = process.communicate()
         return None, out, err
+
+
+class Service:
+    """A server in the background: started until it says "ready" (or answers at its port), stopped by SIGTERM."""
+
+    def __init__(self, argv, account, cwd, log, port, environment=None):
+        self._log = open(log, "w", encoding="utf-8")
+        self.log, self.port = log, port
+        self.process = subprocess.Popen(account.command(argv), cwd=cwd, env=environment or account.environment(cwd),
+                                        stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, start_new_session=True)
+        self._wait_until_it_listens()
+
+    def _wait_until_it_listens(self, seconds=30):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise Broken(f"the service ended with {self.process.returncode}: {self.tail()}")
+            with socket.socket() as probe:
+                probe.settimeout(1)
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        self.stop()
+        raise Broken(f"the service does not listen after {seconds} s: {self.tail()}")
+
+    def tail(self):
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return file.read()[-600:].strip()
+
+    def stop(self, seconds=20):
+        """Ends it as a service manager would; returns its exit status, None if it had to be killed."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            return None
+        finally:
+            self._log.close()
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
 
 
 def read_events(path):
