@@ -163,7 +163,6 @@ Json page_json(const ReportInput& input, const View& view) {
   for (const auto& [cause, count] : input.profile.completeness) lost[cause] = count;
   if (view.events_left_out != 0) lost["deviations_left_out"] = view.events_left_out;
   if (view.events.size() > kMaxShownEvents) lost["deviations_not_shown"] = view.events.size() - kMaxShownEvents;
-  static constexpr const char* kModes[] = {"observe", "detect", "enforce"};
   Json events = events_json(view, pool);
   const Profile::Target& target = input.profile.target;
   Json out = {{"title", input.title},
@@ -181,7 +180,7 @@ Json page_json(const ReportInput& input, const View& view) {
               {"frames", pool.frames()},
               {"samples", samples},
               {"events", events}};
-  if (input.rules != nullptr) out["policy"] = kModes[static_cast<int>(input.rules->mode())];
+  if (input.rules != nullptr) out["policy"] = mode_name(input.rules->mode());
   return out;
 }
 

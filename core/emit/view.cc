@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Turns observations around and asks the policy about each of them, by the rules of the judge.
+// Turns observations around and asks the judge what the policy says to each of them.
 //
 // Way:     profile -> *view* -> report.
 // Thread:  pure functions.
@@ -10,7 +10,7 @@
 #include <set>
 
 #include "core/base/check.h"
-#include "core/library/library.h"
+#include "core/policy/judge.h"
 
 namespace libguard {
 namespace {
@@ -24,57 +24,25 @@ std::vector<lg_group> groups_in_order() {
   return order;
 }
 
-bool contains(const std::vector<std::string>& sorted, const std::string& name) {
-  return std::find(sorted.begin(), sorted.end(), name) != sorted.end();
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
-
-// What the policy would say to one observation, library by library (design: the judge).
-class Verdicts {
- public:
-  Verdicts(const Rules* rules, const Observation& observation)
-      : rules_(rules), seen_(observation), group_(group_of(observation.right)), dangerous_(is_dangerous(group_)) {}
-
-  bool caller_denied() const {
-    if (rules_ == nullptr) return false;
-    if (dangerous_ && !rules_->holds(seen_.caller, seen_.phase, Role::kCaller, seen_.right)) return true;
-    return stack_denied(seen_.caller) || function_denied(seen_.caller);
-  }
-  bool stack_denied(const std::string& library) const {
-    if (rules_ == nullptr || library == kRuntimeName) return false;
-    return !rules_->holds(library, seen_.phase, Role::kStack, seen_.right) || function_denied(library);
-  }
-  bool spawned_denied(const std::string& library) const {
-    if (rules_ == nullptr || !dangerous_ || library == kRuntimeName) return false;
-    return !rules_->holds(library, seen_.phase, Role::kSpawned, seen_.right);
-  }
-
- private:
-  bool function_denied(const std::string& library) const {
-    if (group_ != LG_GROUP_EXEC && group_ != LG_GROUP_PROCESS) return false;
-    if (seen_.direct_function.empty() || seen_.direct.substr(0, seen_.direct.find(' ')) != library) return false;
-    return !rules_->knows_function(library, group_, seen_.direct_function);
-  }
-
-  const Rules* rules_;
-  const Observation& seen_;
-  lg_group group_;
-  bool dangerous_;
-};
 
 void add_observation(std::map<std::string, Row>& rows, const ReportInput& input, size_t index) {
   const Observation& seen = input.profile.observations[index];
-  Verdicts verdicts(input.rules, seen);
-  auto add = [&](const std::string& purl, size_t role, bool denied) {
+  Judged judged;
+  if (input.rules != nullptr) judged = judge(*input.rules, seen);
+  auto add = [&](const std::string& purl, size_t role) {
     Cell& cell = rows[purl].cells[{seen.right, seen.phase}];
     cell.count[role] += seen.count;
-    cell.denied[role] = cell.denied[role] || denied;
+    for (const Culprit& culprit : judged.culprits) cell.denied[role] = cell.denied[role] || culprit.purl == purl;
     if (cell.observations.empty() || cell.observations.back() != index) cell.observations.push_back(index);
   };
-  add(seen.caller, kCaller, verdicts.caller_denied());
+  add(seen.caller, kCaller);
   for (const std::string& purl : seen.libraries)
-    if (purl != seen.caller) add(purl, kStack, verdicts.stack_denied(purl));
+    if (purl != seen.caller) add(purl, kStack);
   for (const std::string& purl : seen.spawners)
-    if (purl != seen.caller && !contains(seen.libraries, purl)) add(purl, kSpawned, verdicts.spawned_denied(purl));
+    if (purl != seen.caller && !contains(seen.libraries, purl)) add(purl, kSpawned);
 }
 
 void add_events(const std::vector<Event>& events, View& view) {
