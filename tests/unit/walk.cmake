@@ -1,0 +1,8 @@
+# The walk: the pure header, the walker over made-up programs, process memory, offsets, names.
+lg_add_test(NAME unit_walk LABELS unit LIBS lg_walk
+            SOURCES walk_header_test.cc walk_walker_test.cc walk_memory_test.cc)
+find_program(LG_BPF_CLANG NAMES clang-14 clang REQUIRED)
+add_test(NAME unit_walk_bpf_compiles
+         COMMAND ${LG_BPF_CLANG} -target bpf -O2 -Wall -Wextra -Werror -I${CMAKE_SOURCE_DIR}
+                 -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE} -c ${CMAKE_CURRENT_LIST_DIR}/walk_bpf.c -o walk_bpf.o)
+set_tests_properties(unit_walk_bpf_compiles PROPERTIES LABELS unit)
