@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs real programs under policies learned from other work: nothing may be refused.
+
+Usage: nothing_broken.py [--as-user] [--only NAME,...] [--unguarded] [--backend NAME]
+For each workload: record `learn`, `policy new` without hand edits, run `other` under enforce: no deviation. `other` is
+recorded too, apart, to count the (library, exact right) pairs that learning had not seen, and the profile tells which
+share of the (library x dangerous group) cells the policy denies.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+
+import harness
+
+TESTS = os.path.join(harness.ROOT, "tests")
+WORKLOADS, DEMO = os.path.join(TESTS, "workloads"), os.path.join(TESTS, "demo")
+sys.path[:0] = [WORKLOADS, DEMO, harness.VICTIMS]
+import drive  # noqa: E402
+import driver  # noqa: E402
+import wheel  # noqa: E402
+
+PYTHON = "/usr/bin/python3.11"
+LIBRARIES = ["simple_library", "deploytool", "fetcher", "wirelog", "gatekeeper"]
+DANGEROUS_GROUPS = 13
+WANTED_PAIRS, WANTED_SHARE = 20, 0.95
+
+
+def demo_requests(requests):
+    def send(port, listener_port):
+        client = requests(port, listener_port)
+        assert client.asked == client.answered, "; ".join(client.wrong[:3])
+    return send
+
+
+# Servers: what is started, and what the client does. Scripts: what is run for learn and for other.
+SERVERS = {
+    "demo": (["{demo}/service.py", "--port", "{port}", "--data", "{data}"],
+             demo_requests(driver.benign_to_learn), demo_requests(driver.benign_other)),
+    "gunicorn": (["-m", "gunicorn", "--workers", "4", "--threads", "4", "--bind", "127.0.0.1:{port}", "--chdir",
+                  "{application}", "wsgi_app:app"], drive.gunicorn_learn, drive.gunicorn_other),
+    "uvicorn": (["-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--app-dir", "{application}", "asgi_app:app"],
+                drive.uvicorn_learn, drive.uvicorn_other),
+}
+PIP = ["-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--disable-pip-version-check", "--no-cache-dir",
+       "--target", "{data}/target"]
+PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", "{data}", "--basetemp", "{data}/tmp"]
+SCRIPTS = {
+    "multiprocessing": (["{application}/multiprocessing_job.py", "--learn", "{data}"],
+                        ["{application}/multiprocessing_job.py", "--other", "{data}"]),
+    "pip": ([*PIP, "{wheels}/fetcher-0.4.2-py3-none-any.whl"],
+            [*PIP, "--upgrade", "--no-compile", "{wheels}/wirelog-3.0.1-py3-none-any.whl", "{wheels}/deploytool-2.1.0-py3-none-any.whl"]),
+    "numpy": (["{application}/numpy_job.py", "--learn", "{data}"], ["{application}/numpy_job.py", "--other", "{data}"]),
+    "lxml": (["{application}/lxml_job.py", "--learn", "{data}"], ["{application}/lxml_job.py", "--other", "{data}"]),
+    "requests": (["{application}/requests_job.py", "--learn", "{data}", "{pages}"],
+                 ["{application}/requests_job.py", "--other", "{data}", "{pages}"]),
+    "pytest": ([*PYTEST, "--pyargs", "toolz.tests.test_itertoolz", "{application}/suite/test_files.py::test_write"],
+               [*PYTEST, "--junitxml", "{data}/report.xml", "--pyargs", "toolz", "{application}/suite"]),
+}
+
+
+class Setting:
+    """The environment and the folders of all workloads."""
+
+    def __init__(self, account, backend):
+        self.account, self.backend = account, backend
+        requirements = [os.path.join(DEMO, "requirements.txt"), os.path.join(WORKLOADS, "requirements.txt")]
+        self.venv = harness.make_environment("workloads", PYTHON, account, requirements, LIBRARIES)
+        self.work = os.path.join(harness.WORK, "nothing-broken" + account.suffix)
+        shutil.rmtree(self.work, ignore_errors=True)
+        shutil.copytree(WORKLOADS, os.path.join(self.work, "application"))
+        shutil.copytree(os.path.join(DEMO, "application"), os.path.join(self.work, "demo"))
+        os.makedirs(os.path.join(self.work, "wheels"))
+        for library in LIBRARIES:
+            wheel.build_wheel(os.path.join(harness.VICTIMS, "libraries", library), os.path.join(self.work, "wheels"))
+        self.listener = harness.Listener()
+        self.pages = drive.serve_pages()
+        account.own(self.work)
+
+    def run(self, name, which, before=()):
+        """One run of one workload in a fresh data folder; what went wrong, or ''."""
+        data = os.path.join(self.work, f"{name}-{which}-data")
+        shutil.rmtree(data, ignore_errors=True)
+        os.makedirs(data)
+        self.account.own(data)
+        port = harness.free_port()
+        names = {"data": data, "port": port, "application": os.path.join(self.work, "application"),
+                 "demo": os.path.join(self.work, "demo"), "wheels": os.path.join(self.work, "wheels"), "pages": self.pages}
+        environment = {**self.account.environment(self.work), "WORKLOAD_DATA": data, "TMPDIR": data}
+        words = SERVERS[name][0] if name in SERVERS else SCRIPTS[name][which == "other"]
+        argv = [*before, os.path.join(self.venv, "bin", "python"), *(word.format(**names) for word in words)]
+        if name in SERVERS:
+            return self._run_server(name, which, argv, port, environment)
+        code, out, err = harness.run(argv, self.account, data, timeout=240, environment=environment)
+        return "" if code == 0 else f"code {code}: {(out + err).strip()[-400:]}"
+
+    def _run_server(self, name, which, argv, port, environment):
+        log = os.path.join(self.work, f"{name}-{which}.log")
+        service = harness.Service(argv, self.account, self.work, log, port, environment)
+        try:
+            SERVERS[name][2 if which == "other" else 1](port, self.listener.other_port)
+        except (OSError, AssertionError) as error:
+            return f"{type(error).__name__}: {error}: {service.tail()[-300:]}"
+        finally:
+            code = service.stop()
+        return "" if code in (0, 143, -15) else f"ended with {code}: {service.tail()[-300:]}"
+
+    def application(self, name):
+        return os.path.join(self.work, "demo" if name == "demo" else "application")
+
+
+def pairs_of(profile):
+    """(library, right) of every phase and role."""
+    with open(profile, encoding="utf-8") as file:
+        libraries = json.load(file)["libraries"]
+    return {(library, right) for library, phases in libraries.items() for roles in phases.values()
+            for rights in roles.values() for right in rights}
+
+
+def denied_share(policy_check, profile):
+    """Share of the (library x dangerous group) cells that are denied: (in every role, as caller)."""
+    libraries, as_caller, anyhow = policy_check, set(), set()
+    for library, roles in libraries.items():
+        for role, groups in roles.items():
+            anyhow |= {(library, group) for group in groups}
+            as_caller |= {(library, group) for group in groups if role == "caller"}
+    cells = max(1, len(pairs_libraries(profile)) * DANGEROUS_GROUPS)
+    return 1 - len(anyhow) / cells, 1 - len(as_caller) / cells
+
+
+def pairs_libraries(profile):
+    with open(profile, encoding="utf-8") as file:
+        return set(json.load(file)["libraries"])
+
+
+def dangerous_grants(tool, profile, setting):
+    """library -> role -> dangerous groups of which the profile holds anything, as `report --format json` tells them."""
+    code, out, err = harness.run([tool, "report", profile, "--format", "json"], setting.account, setting.work)
+    if code != 0:
+        raise harness.Broken(f"report: code {code}: {(out + err).strip()[-300:]}")
+    report = json.loads(out)
+    dangerous = {group["name"] for group in report["groups"] if group["dangerous"]}
+    grants = {}
+    for cell in report["cells"]:
+        if cell["group"] in dangerous and cell.get("rights"):
+            grants.setdefault(cell["library"], {}).setdefault(cell["role"], set()).add(cell["group"])
+    return grants
+
+
+def test_workload(setting, name, unguarded_only):
+    """(new pairs, shares denied, what is wrong)."""
+    wrong = setting.run(name, "learn") or setting.run(name, "other")
+    if wrong or unguarded_only:
+        return set(), None, wrong and "unguarded: " + wrong
+    tool, folder = harness.libguard_binary(), setting.work
+    files = {key: os.path.join(folder, f"{name}-{key}") for key in ("learn.json", "other.json", "policy.yaml", "events.jsonl")}
+    for which in ("learn", "other"):
+        wrong = setting.run(name, which, [tool, "record", "-o", files[which + ".json"], "--app", setting.application(name), "--"])
+        if wrong or not os.path.exists(files[which + ".json"]):
+            return set(), None, f"record {which}: {wrong or 'no profile'}"
+    code, out, err = harness.run([tool, "policy", "new", files["learn.json"], "-o", files["policy.yaml"]], setting.account, folder)
+    if code != 0:
+        return set(), None, f"policy new: code {code}: {(out + err).strip()[-300:]}"
+    fresh = pairs_of(files["other.json"]) - pairs_of(files["learn.json"])
+    backend = ["--backend", setting.backend] if setting.backend else []
+    wrong = setting.run(name, "other", [tool, "run", "--policy", files["policy.yaml"], "--mode", "enforce", "--events",
+                                        files["events.jsonl"], *backend, "--app", setting.application(name), "--"])
+    events = harness.read_events(files["events.jsonl"])
+    refusals = [f"refused {len(events)}: " + " / ".join(harness.tell_event(event) for event in events[:4])] if events else []
+    shares = denied_share(dangerous_grants(tool, files["learn.json"], setting), files["learn.json"])
+    return fresh, shares, "; ".join(refusals + ([wrong] if wrong else []))
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--as-user", action="store_true", help="if root: run everything as an ordinary user")
+    parser.add_argument("--only", help="names, joined by commas")
+    parser.add_argument("--unguarded", action="store_true", help="only show that the workloads work")
+    parser.add_argument("--backend")
+    parser.add_argument("--pairs", action="store_true", help="print the pairs that learning had not seen")
+    return parser.parse_args()
+
+
+def main():
+    options = parse_arguments()
+    names = options.only.split(",") if options.only else [*SERVERS, *SCRIPTS]
+    unknown = set(names) - set(SERVERS) - set(SCRIPTS)
+    if unknown:
+        sys.exit(f"nothing_broken: no workload {', '.join(sorted(unknown))}; there are {', '.join([*SERVERS, *SCRIPTS])}")
+    setting = Setting(harness.Account(options.as_user), options.backend)
+    passed = failed = pairs = 0
+    print(f"{'workload':16} {'new pairs':10} {'denied':8} as caller")
+    for name in names:
+        try:
+            fresh, shares, wrong = test_workload(setting, name, options.unguarded)
+        except (harness.Broken, KeyError) as error:
+            fresh, shares, wrong = set(), None, repr(error)
+        pairs += len(fresh)
+        if shares and shares[1] < WANTED_SHARE:
+            wrong = f"{wrong}; only {shares[1]:.1%} of the dangerous cells are denied".lstrip("; ")
+        passed, failed = passed + (not wrong), failed + bool(wrong)
+        shown = [f"{share:.1%}" for share in shares] if shares else ["-", "-"]
+        print(f"{name:16} {len(fresh):<10} {shown[0]:8} {shown[1]:9} {'FAILED ' + wrong if wrong else 'ok'}", flush=True)
+        for library, right in sorted(fresh) if options.pairs else ():
+            print(f"    {library} {right}")
+    if not options.unguarded and not options.only and pairs < WANTED_PAIRS:
+        failed += 1
+        print(f"only {pairs} pairs were absent from learning, wanted {WANTED_PAIRS}")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients of the server workloads (`learn` and `other` requests each), and the web server that clients are tested against."""
+
+import concurrent.futures
+import http.server
+import json
+import os
+import signal
+import threading
+import time
+import urllib.error
+import urllib.request
+
+
+def ask(port, path, body=None, method=None):
+    """Text of an answer that must be one."""
+    headers = {"Content-Type": "application/json"} if isinstance(body, dict) else {}
+    data = json.dumps(body).encode() if isinstance(body, dict) else body
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, headers, method=method)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return answer.read().decode(errors="replace")
+
+
+def ask_many(port, paths, threads=8):
+    with concurrent.futures.ThreadPoolExecutor(threads) as executor:
+        return list(executor.map(lambda path: ask(port, path), paths))
+
+
+def gunicorn_learn(port, listener_port):
+    ask_many(port, ["/", "/?count=5"] * 20)
+    ask(port, "/entries", {"text": "learned"})
+    ask(port, "/entries")
+    kill_a_worker(port)
+    ask_many(port, ["/"] * 20)
+
+
+def gunicorn_other(port, listener_port):
+    for number in range(10):
+        ask(port, "/entries", {"text": f"entry {number}"})
+    for size in (20, 20_000):
+        ask(port, "/archive", os.urandom(size), "POST")
+    ask_many(port, [f"/?count={number}" for number in range(80)], threads=16)
+    for _ in range(3):
+        kill_a_worker(port)
+        ask_many(port, ["/", "/entries", "/pid"] * 10)
+
+
+def kill_a_worker(port):
+    """Ends one worker the hard way; the master must start another."""
+    worker = int(ask(port, "/pid"))
+    os.kill(worker, signal.SIGKILL)
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            ask(port, "/")
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("no answer after a worker was killed")
+
+
+def uvicorn_learn(port, listener_port):
+    assert ask(port, "/") == "hello world"
+    ask(port, "/upload", b"first", "POST")
+    ask(port, "/download")
+    ask(port, f"/resolve?port={listener_port}")
+    ask(port, f"/tell?port={listener_port}")
+
+
+def uvicorn_other(port, listener_port):
+    assert "part 4" in ask(port, "/stream")
+    ask_many(port, [f"/?name={number}" for number in range(60)])
+    for size in (10, 300_000):
+        ask(port, "/upload", os.urandom(size), "POST")
+    ask_many(port, ["/download"] * 5)
+    ask(port, "/rearrange", b"", "POST")
+    ask_many(port, [f"/tell?port={listener_port}"] * 5)
+    try:
+        ask(port, "/nowhere")
+    except urllib.error.HTTPError as error:
+        assert error.code == 404
+
+
+class Pages(http.server.BaseHTTPRequestHandler):
+    """What the requests workload asks for."""
+
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self, status, body, **headers):
+        self.send_response(status)
+        for key, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        if self.path == "/redirect":
+            self._answer(302, b"", Location="/plain")
+        elif self.path == "/missing":
+            self._answer(404, b"missing")
+        else:
+            self._answer(200, b"x" * 3_000_000 if self.path == "/large" else b"plain")
+
+    def do_POST(self):
+        self._answer(200, self.rfile.read(int(self.headers["Content-Length"])))
+
+    def log_message(self, *arguments):
+        """Nobody reads it."""
+
+
+def serve_pages():
+    """A web server for clients in a thread of this process; its port."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_address[1]

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Flask application for gunicorn: pages, files and a database, so that workers do what workers do."""
+
+import os
+import shutil
+import sqlite3
+import tempfile
+
+from flask import Flask, jsonify, render_template_string, request, send_file
+
+app = Flask(__name__)
+DATA = os.environ["WORKLOAD_DATA"]
+
+
+def database():
+    connection = sqlite3.connect(os.path.join(DATA, "table.db"), timeout=20)
+    connection.execute("create table if not exists entries (text)")
+    return connection
+
+
+@app.get("/")
+def index():
+    return render_template_string("{% for n in range(count) %}{{ n }} {% endfor %}", count=int(request.args.get("count", 3)))
+
+
+@app.get("/pid")
+def pid():
+    return str(os.getpid())
+
+
+@app.post("/entries")
+def add_entry():
+    with database() as connection:
+        connection.execute("insert into entries values (?)", [request.get_json()["text"]])
+    return "", 201
+
+
+@app.get("/entries")
+def entries():
+    return jsonify([text for (text,) in database().execute("select text from entries")])
+
+
+@app.post("/archive")
+def archive():
+    """Packs what it is sent in a folder of its own and sends it back."""
+    with tempfile.TemporaryDirectory(dir=DATA) as folder:
+        source = os.path.join(folder, "source")
+        os.mkdir(source)
+        with open(os.path.join(source, "body"), "wb") as file:
+            file.write(request.get_data())
+        os.truncate(os.path.join(source, "body"), 10)
+        os.replace(os.path.join(source, "body"), os.path.join(source, "short"))
+        packed = shutil.make_archive(os.path.join(folder, "packed"), "zip", source)
+        os.rename(packed, os.path.join(DATA, "last.zip"))
+    return send_file(os.path.join(DATA, "last.zip"))
