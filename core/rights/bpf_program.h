@@ -31,16 +31,18 @@ class BpfProgram {
   Result<std::vector<sock_filter>> link() const;
 
  private:
-  struct Jump {
-    size_t at;  // a BPF_JA, whose operand has 32 bits
-    Label to;
+  static constexpr Label kNoLabel = ~Label{0};
+  struct Line {
+    uint16_t code;
+    uint32_t operand;
+    Label to = kNoLabel;  // of jumps
   };
 
-  void jump_if(uint16_t operation, uint32_t value, Label to);
+  // Place of every line if those marked far take two instructions; one place more for the end.
+  static std::vector<size_t> places_of(const std::vector<bool>& far);
 
-  std::vector<sock_filter> code_;
-  std::vector<size_t> labels_;
-  std::vector<Jump> jumps_;
+  std::vector<Line> lines_;
+  std::vector<size_t> labels_;  // line of each label
 };
 
 }  // namespace libguard

@@ -48,6 +48,7 @@ class FilterMaker {
   }
   uint32_t action_of(Outcome outcome) const;
   std::optional<Outcome> constant_outcome(uint32_t nr) const;
+  bool is_hot(uint32_t nr) const;
   std::vector<Leaf> leaves() const;
   void prologue();
   void tree(const std::vector<Leaf>& leaves, size_t low, size_t high);
@@ -85,10 +86,15 @@ std::optional<Outcome> FilterMaker::constant_outcome(uint32_t nr) const {
   return all;
 }
 
+// Answered before the tree, which therefore never sees it.
+bool FilterMaker::is_hot(uint32_t nr) const {
+  return std::find(std::begin(kHotCalls), std::end(kHotCalls), nr) != std::end(kHotCalls) && !constant_outcome(nr);
+}
+
 std::vector<FilterMaker::Leaf> FilterMaker::leaves() const {
   std::vector<Leaf> leaves;
   for (uint32_t nr = 0; nr <= LG_RIGHT_NO_CALL; nr++) {
-    const std::optional<Outcome> outcome = constant_outcome(nr);
+    const std::optional<Outcome> outcome = is_hot(nr) ? Outcome::kNotify : constant_outcome(nr);
     if (leaves.empty() || !outcome || leaves.back().outcome != outcome) leaves.push_back({nr, outcome});
   }
   return leaves;
@@ -200,7 +206,7 @@ void FilterMaker::test(const lg_test& test, Label otherwise) {
 Result<std::vector<sock_filter>> FilterMaker::make() {
   prologue();
   for (const uint32_t nr : kHotCalls) {
-    if (constant_outcome(nr)) continue;
+    if (!is_hot(nr)) continue;
     const Label hot = program_.new_label(), next = program_.new_label();
     program_.jump_if_equal(nr, hot);
     program_.jump(next);

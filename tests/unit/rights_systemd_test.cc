@@ -125,7 +125,7 @@ TEST(RightsAgainstLibseccomp, NamesAndNumbersAgree) {
   for (const Right right : all_rights()) {
     if (number(right) >= LG_FIRST_SPLIT) break;
     const int theirs = seccomp_syscall_resolve_name_arch(SCMP_ARCH_X86_64, right_name(right).c_str());
-    if (theirs >= 0) EXPECT_EQ(theirs, number(right)) << right_name(right);
+    EXPECT_TRUE(theirs < 0 || theirs == number(right)) << right_name(right);
   }
 }
 
