@@ -17,8 +17,8 @@ namespace libguard {
 class FramePages {
  public:
   static constexpr size_t kPage = 4096;
-  static constexpr size_t kPages = 64;      // more are read again when needed
-  static constexpr size_t kRemembered = 4;  // innermost pages, worth a guess at the thread's next call
+  static constexpr size_t kPages = 64;       // more are read again when needed
+  static constexpr size_t kRemembered = 12;  // innermost pages, worth a guess at the thread's next call
 
   void start(ProcessMemory& memory);
   // Buffer that a batch may fill with the page at `address`; counts only after filled().

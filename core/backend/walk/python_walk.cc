@@ -21,7 +21,8 @@ namespace {
 
 constexpr size_t kAreaHead = offsetof(lg_area, table);  // what may change: read with every call
 constexpr int kSearchAttempts = 16;
-constexpr uint32_t kContiguousFrames = 0x030b;  // from 3.11 on frames lie side by side: guessing their pages pays
+
+static_assert(sizeof(ThreadCache::pages) == FramePages::kRemembered * sizeof(uint64_t));
 
 // One buffer for all programs: it is only good during one walk.
 FramePages& scratch() {
@@ -237,8 +238,7 @@ void PythonWalker::walk_stacks(ThreadCache& cache) {
     std::stable_sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     for (const auto& part : parts) frames_.insert(frames_.end(), part.second.begin(), part.second.end());
   }
-  cache.page_count = 0;
-  if (offsets_.version >= kContiguousFrames) cache.page_count = static_cast<uint32_t>(scratch().used(cache.pages));
+  cache.page_count = static_cast<uint32_t>(scratch().used(cache.pages));
   counts_.frames += frames_.size();
 }
 

@@ -26,7 +26,7 @@ struct ThreadCache {
   uint64_t link = 0;          // address of the pointer that must point to it while it is linked
   uint64_t interpreters = 0;  // head of the list of interpreters when there was only one
   uint64_t cframe = 0;
-  uint64_t pages[4] = {};  // of frames of the last call, innermost first
+  uint64_t pages[12] = {};  // of frames of the last call, innermost first
   uint32_t page_count = 0;
   bool had_state = false;  // a later NO_STATE means that the thread is ending
 };

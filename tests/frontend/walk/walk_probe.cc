@@ -39,6 +39,11 @@ struct Program {
   std::unique_ptr<Names> names;
 };
 
+struct Thread {
+  ThreadCache cache;
+  uint64_t fs = 0;
+};
+
 uint64_t status_field(pid_t tid, const std::string& key) {
   std::ifstream file("/proc/" + std::to_string(tid) + "/status");
   std::string word;
@@ -62,7 +67,7 @@ class Probe {
       case kCompare:
         return compare(tid, lg_self_check{address, call.data.args[3]});
       case kWalk:
-        return walk(tid) == Walked::kStack ? stack_.depth_capped : -EFAULT;
+        return walk(tid, true) == Walked::kStack ? stack_.depth_capped : -EFAULT;
       case kName:
         return name(tid, address, call.data.args[3]);
     }
@@ -86,7 +91,8 @@ class Probe {
       reads += program->memory.counts().calls;
     }
     std::printf("comparisons %" PRIu64 " mismatches %" PRIu64 " | walks %" PRIu64 " frames %" PRIu64 " reads %" PRIu64
-                " searches %" PRIu64 " retries %" PRIu64 " faults %" PRIu64 " codes cached %" PRIu64 " read %" PRIu64 "\n",
+                " searches %" PRIu64 " retries %" PRIu64 " faults %" PRIu64 " codes cached %" PRIu64 " read %" PRIu64
+                "\n",
                 comparisons_, mismatches_, sum.walks, sum.frames, reads, sum.searches, sum.retries, sum.faults,
                 codes.cached, codes.read);
     return comparisons_ > 0 && mismatches_ == 0;
@@ -121,14 +127,18 @@ class Probe {
     return 0;
   }
 
-  Walked walk(pid_t tid) {
+  // `known`: trust the pthread_self of this tid's last walk, as a backend does that saw the thread's birth.
+  Walked walk(pid_t tid, bool known = false) {
     Program* program = program_of(tid);
     if (!program->walker) return Walked::kUnreadable;
-    void* head = nullptr;
-    size_t size = 0;
-    syscall(SYS_get_robust_list, tid, &head, &size);
-    const uint64_t fs = reinterpret_cast<uint64_t>(head) - program->walker->hello().robust_delta;
-    return program->walker->walk(tid, fs, threads_[tid], &stack_);
+    Thread& thread = threads_[tid];
+    if (!known || !thread.fs) {
+      void* head = nullptr;
+      size_t size = 0;
+      syscall(SYS_get_robust_list, tid, &head, &size);
+      thread.fs = reinterpret_cast<uint64_t>(head) - program->walker->hello().robust_delta;
+    }
+    return program->walker->walk(tid, thread.fs, thread.cache, &stack_);
   }
 
   // Low 30 bits: caller, then flags; above: kMismatch, kOtherImage.
@@ -161,7 +171,7 @@ class Probe {
 
   std::map<pid_t, std::unique_ptr<Program>> programs_;
   std::map<pid_t, pid_t> process_of_;
-  std::map<pid_t, ThreadCache> threads_;
+  std::map<pid_t, Thread> threads_;
   lg_stack stack_{};
   uint64_t comparisons_ = 0, mismatches_ = 0;
 };
