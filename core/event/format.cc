@@ -111,7 +111,7 @@ std::string value_text(const json& value) {
 
 FormatError missing_key(std::string pointer, const std::string& name, const json& root, const json& schema) {
   const json* key = descend(root, schema, name, false);
-  FormatError error{std::move(pointer), "missing key '" + name + "'", "add it"};
+  FormatError error{std::move(pointer), "missing key '" + name + "'", "add it", ""};
   if (key == nullptr) return error;
   const json& meaning = follow(root, *key);
   if (meaning.contains("const"))
@@ -127,23 +127,24 @@ FormatError translate(const json& root, const json& plain, const json& value, st
   const json& speaking = plain.contains("description") ? plain : schema;
   if (description.find("property that could not be validated") != std::string::npos) {
     std::string name = quoted_name(description);
-    return {std::move(pointer), "unknown key '" + printable(name, 80) + "'", did_you_mean(name, key_names(schema))};
+    return {std::move(pointer), "unknown key '" + printable(name, 80) + "'", did_you_mean(name, key_names(schema)),
+            name};
   }
   if (description.find("Missing required property") != std::string::npos)
     return missing_key(std::move(pointer), quoted_name(description), root, schema);
   if (description.find("'type' constraint") != std::string::npos)
     return {std::move(pointer),
             "expected " + type_text(schema.value("type", json("value"))) + ", got " + value_text(value),
-            hint_of(speaking)};
+            hint_of(speaking), ""};
   if (schema.contains("enum")) {
     std::vector<std::string> names = schema["enum"].get<std::vector<std::string>>();
     std::string wrong = value_text(value);
-    return {std::move(pointer), "unknown value '" + wrong + "'", did_you_mean(wrong, names)};
+    return {std::move(pointer), "unknown value '" + wrong + "'", did_you_mean(wrong, names), ""};
   }
   if (schema.contains("const"))
     return {std::move(pointer), "expected " + value_text(schema["const"]) + ", got " + value_text(value),
-            hint_of(speaking)};
-  return {std::move(pointer), "not a valid value: " + value_text(value), hint_of(speaking)};
+            hint_of(speaking), ""};
+  return {std::move(pointer), "not a valid value: " + value_text(value), hint_of(speaking), ""};
 }
 
 // valijson names places as "<root>", "[key]", "[3]".
@@ -180,7 +181,7 @@ std::optional<FormatError> check_format(Format format, const json& document) {
   const valijson::ValidationResults::Error* cause = nullptr;
   for (const auto& error : results)
     if (cause == nullptr || error.context.size() > cause->context.size()) cause = &error;
-  if (cause == nullptr) return FormatError{"", "does not follow its schema", "see 'libguard policy schema'"};
+  if (cause == nullptr) return FormatError{"", "does not follow its schema", "see 'libguard policy schema'", ""};
   return explain(checked.document, document, *cause);
 }
 

@@ -23,6 +23,7 @@ struct FormatError {
   std::string pointer;  // "/libraries/pkg:pypi~1x/grant", "" is the whole document
   std::string what;     // "unknown key 'grnt'"
   std::string hint;     // "did you mean 'grant'?"
+  std::string key;      // the key that does not belong there, if that is the fault
 };
 std::optional<FormatError> check_format(Format format, const nlohmann::json& document);
 
