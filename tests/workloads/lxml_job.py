@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Documents with lxml. Usage: lxml_job.py --learn|--other DIR"""
+"""Documents with lxml. Usage: lxml_job.py --learn|--other|--new DIR"""
 
 import os
+import socket
 import sys
 
 from lxml import etree, html
 
-STYLE = """<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"><xsl:template match="/">
+STYLE = """<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
+<xsl:output method="xml" encoding="UTF-8"/><xsl:template match="/">
 <out><xsl:for-each select="//item"><i><xsl:value-of select="."/></i></xsl:for-each></out></xsl:template></xsl:stylesheet>"""
 
 
@@ -42,6 +44,22 @@ def other(folder):
     os.rmdir(os.path.join(folder, "made"))
 
 
+def new(folder):
+    """A resolver that asks the network for an entity: a right that learning never saw."""
+
+    class Resolver(etree.Resolver):
+        def resolve(self, system_url, public_id, context):
+            try:
+                socket.create_connection(("127.0.0.1", 9), timeout=2).close()
+            except OSError as error:
+                print(f"refused: {error}")
+            return self.resolve_string("<!ENTITY e 'x'>", context)
+
+    parser = etree.XMLParser(load_dtd=True)
+    parser.resolvers.add(Resolver())
+    etree.fromstring('<!DOCTYPE list SYSTEM "outer.dtd"><list/>', parser)
+
+
 if __name__ == "__main__":
-    {"--learn": learn, "--other": other}[sys.argv[1]](sys.argv[2])
+    {"--learn": learn, "--other": other, "--new": new}[sys.argv[1]](sys.argv[2])
     print("done")

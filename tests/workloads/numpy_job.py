@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numeric work with numpy. Usage: numpy_job.py --learn|--other DIR"""
+"""Numeric work with numpy. Usage: numpy_job.py --learn|--other|--new DIR"""
 
 import os
 import sys
@@ -37,6 +37,15 @@ def other(folder):
     assert with_lib.exists(os.path.join(folder, "text.gz"))
 
 
+def new(folder):
+    """Loads native code through numpy and writes through a memory file: rights that learning never saw."""
+    for act in (lambda: numpy.ctypeslib.load_library("libc.so.6", "/usr/lib/x86_64-linux-gnu"), lambda: os.memfd_create("scratch")):
+        try:
+            act()
+        except (OSError, ImportError) as error:
+            print(f"refused: {error}")
+
+
 if __name__ == "__main__":
-    {"--learn": learn, "--other": other}[sys.argv[1]](sys.argv[2])
+    {"--learn": learn, "--other": other, "--new": new}[sys.argv[1]](sys.argv[2])
     print("done")

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A client of a loopback web server. Usage: requests_job.py --learn|--other DIR PORT"""
+"""A client of a loopback web server. Usage: requests_job.py --learn|--other|--new DIR PORT"""
 
 import os
+import subprocess
 import sys
 
 import requests
@@ -41,6 +42,25 @@ def other(folder, base):
     os.rmdir(os.path.join(folder, "loaded"))
 
 
+class Recorder(HTTPAdapter):
+    """An adapter that starts a program for each answer and leaves a link: rights that learning never saw."""
+
+    def send(self, request, **settings):
+        answer = super().send(request, **settings)
+        for act in (lambda: subprocess.run(["/bin/true"], check=True), lambda: os.symlink("a", request.headers["X-Folder"] + "/b")):
+            try:
+                act()
+            except OSError as error:
+                print(f"refused: {error}")
+        return answer
+
+
+def new(folder, base):
+    session = requests.Session()
+    session.mount("http://", Recorder())
+    assert session.get(base + "/plain", headers={"X-Folder": folder}, timeout=10).text == "plain"
+
+
 if __name__ == "__main__":
-    {"--learn": learn, "--other": other}[sys.argv[1]](sys.argv[2], f"http://127.0.0.1:{sys.argv[3]}")
+    {"--learn": learn, "--other": other, "--new": new}[sys.argv[1]](sys.argv[2], f"http://127.0.0.1:{sys.argv[3]}")
     print("done")
