@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the notify backend can do on this kernel: per right, and proved by a canary.
+//
+// Way:     before everything: enforcement that cannot be had is refused at start.
+// Thread:  call before any other thread exists (the canary forks).
+// Failure: Error that names what is missing and what to do.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/rights/rights.h"
+
+namespace libguard {
+
+struct Ability {
+  Right right{};
+  bool observe = false;
+  bool deny = false;   // with any errno
+  std::string how;     // "notify", "marker call", or why not
+};
+
+// For every right that the table names.
+std::vector<Ability> notify_abilities();
+
+// Linux 5.19 or newer (calls must be able to wait safely while signals arrive).
+Status check_kernel();
+// Text as uname(2) gives it.
+Status check_kernel_release(const std::string& release);
+
+// A child under a real filter: its memory must be readable while it waits, and the call that is refused must return
+// exactly that errno and do nothing.
+Status run_canary();
+
+}  // namespace libguard

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Channel: answers marker calls.
+//
+// Way:     *events* -> stack.
+// Thread:  the serving thread only.
+// Failure: sizes and addresses come from the guarded program: every read is bounded, what cannot be read is EFAULT.
+#include "core/backend/notify/channel.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "bpf/library_set.h"
+
+namespace libguard {
+namespace {
+
+constexpr uint32_t kMaxPath = 65536;
+constexpr size_t kMaxMaps = 64u << 20;
+
+uint64_t low64(const uint8_t nonce[16]) {
+  uint64_t low;
+  std::memcpy(&low, nonce, sizeof(low));
+  return low;
+}
+
+}  // namespace
+
+Channel::Channel(Tasks& tasks, Subjects& subjects, Handler& handler, NotifyCounters& counters, std::string client_path,
+                 Judge judge)
+    : tasks_(tasks),
+      subjects_(subjects),
+      handler_(handler),
+      counters_(counters),
+      client_path_(std::move(client_path)),
+      judge_(std::move(judge)) {}
+
+int64_t Channel::refuse(const Thread& thread, std::string_view what) {
+  counters_.tampers++;
+  const Process& process = *thread.process;
+  handler_.on_tamper({process.pid, thread.tid, process.program->index, SYS_prctl, what, {}});
+  return -EPERM;
+}
+
+// Does the address lie in executable memory mapped from the client's file?
+bool Channel::from_client(pid_t pid, uint64_t address) const {
+  struct stat client;
+  if (client_path_.empty() || stat(client_path_.c_str(), &client) != 0) return false;
+  std::string maps = read_proc_file(pid, "maps", kMaxMaps);
+  for (size_t at = 0; at < maps.size();) {
+    size_t end = std::min(maps.find('\n', at), maps.size());
+    std::string line = maps.substr(at, end - at);
+    at = end + 1;
+    unsigned long low = 0, high = 0, inode = 0;
+    unsigned major = 0, minor = 0;
+    char access[8] = "";
+    int path_at = 0;
+    if (std::sscanf(line.c_str(), "%lx-%lx %7s %*s %x:%x %lu %n", &low, &high, access, &major, &minor, &inode,
+                    &path_at) < 6)
+      continue;
+    if (address < low || address >= high) continue;
+    if (access[1] == 'w' || access[2] != 'x') return false;
+    // Some file systems show another device number here than stat does: then the path has to do.
+    return inode == client.st_ino && (makedev(major, minor) == client.st_dev || line.substr(static_cast<size_t>(path_at)) == client_path_);
+  }
+  return false;
+}
+
+int64_t Channel::hello(Thread& thread, const seccomp_data& call) {
+  Process& process = *thread.process;
+  if (process.program->greeted) return refuse(thread, "a second hello");
+  if (!process.program->language_runtime) return -EOPNOTSUPP;
+  if (!from_client(process.pid, call.instruction_pointer)) return refuse(thread, "hello from outside the client");
+  lg_hello hello;
+  lg_area area;
+  if (!process.memory->read(call.args[2], &hello) || !process.memory->read(hello.area, &area)) return -EFAULT;
+  if (hello.version != LG_ABI_VERSION || area.version != LG_ABI_VERSION) return -EPROTO;
+  if (hello.runtime != LG_RUNTIME_CPYTHON) return -EOPNOTSUPP;
+  if (std::memcmp(hello.nonce, area.nonce, sizeof(hello.nonce)) != 0) return refuse(thread, "hello with a forged nonce");
+  if (Status greeted = tasks_.greet(process, hello); !greeted) {
+    refuse(thread, "hello refused: " + greeted.error().what);
+    return -EOPNOTSUPP;
+  }
+  process.program->call_site = call.instruction_pointer;
+  handler_.on_hello(process.program->index, hello);
+  return 0;
+}
+
+int64_t Channel::resolve(Thread& thread, uint64_t address) {
+  Process& process = *thread.process;
+  lg_resolve asked;
+  if (!process.memory->read(address, &asked)) return -EFAULT;
+  if (asked.length > kMaxPath) return -ENAMETOOLONG;
+  std::string path(asked.length, '\0');
+  if (asked.length && !process.memory->read(asked.path, path.data(), path.size())) return -EFAULT;
+  bool is_file = asked.kind == LG_RESOLVE_SOURCE || asked.kind == LG_RESOLVE_BYTECODE || asked.kind == LG_RESOLVE_EXTENSION;
+  if (is_file && (path.empty() || path[0] != '/')) path = read_proc_link(thread.tid, "cwd") + "/" + path;
+  return static_cast<int64_t>(handler_.resolve(process.program->index, asked.kind, path));
+}
+
+Channel::Answer Channel::operation(Thread& thread, const seccomp_data& call) {
+  uint64_t right = call.args[2];
+  if (right < LG_FIRST_OPERATION || right >= LG_MAX_RIGHTS) return {-EINVAL};
+  Decision decision = judge_(thread, static_cast<Right>(right), reinterpret_cast<const uint64_t*>(call.args));
+  if (decision.kind == Decision::kAllow) return {0};
+  return {-(decision.error ? decision.error : EPERM), decision.kind == Decision::kKill};
+}
+
+int64_t Channel::note_handoff(Thread& thread) {
+  auto& noted = thread.process->handoffs;
+  if (noted.size() >= kMaxHandoffs) {
+    counters_.handoffs_lost++;
+    return -ENOMEM;  // it will run with nobody to vouch for it
+  }
+  lg_stack stack;
+  subjects_.stack(thread, &stack);
+  lg_handoff handoff{};
+  handoff.noted = 1;
+  handoff.active = stack.active;
+  handoff.caller = stack.caller;
+  // Runtime code that submits while it runs for somebody submits for him.
+  if (thread.handoff.noted) {
+    lg_set_join(&handoff.active, &thread.handoff.active);
+    if (stack.caller == LG_RUNTIME) handoff.caller = thread.handoff.caller;
+  }
+  if (lg_set_only_runtime(&handoff.active)) lg_set_join(&handoff.active, &thread.inherited);
+  uint32_t id = next_handoff_++;
+  if (next_handoff_ >= 0x7fffffff) next_handoff_ = 1;
+  noted[id] = handoff;
+  return id;
+}
+
+int64_t Channel::enter_handoff(Thread& thread, uint32_t id) {
+  uint32_t before = thread.handoff_id;
+  const auto& noted = thread.process->handoffs;
+  auto at = noted.find(id);
+  if (id != 0 && at == noted.end()) counters_.handoffs_lost++;
+  thread.handoff = at == noted.end() ? lg_handoff{} : at->second;
+  thread.handoff_id = at == noted.end() ? 0 : id;
+  return before;
+}
+
+int64_t Channel::phase(Thread& thread, uint64_t wanted) {
+  Process& process = *thread.process;
+  if (wanted >= LG_PHASES) return -EINVAL;
+  if (wanted > process.phase) {
+    process.phase = static_cast<uint32_t>(wanted);
+    handler_.on_phase(process.pid, process.phase);
+  }
+  return process.phase;
+}
+
+int64_t Channel::self_check(Thread& thread, uint64_t address) {
+  Process& process = *thread.process;
+  lg_self_check check;
+  if (!process.memory->read(address, &check)) return -EFAULT;
+  lg_stack stack;
+  subjects_.stack(thread, &stack);
+  if (!process.walker) return -EOPNOTSUPP;
+  Status checked = process.walker->self_check(check);
+  if (checked) return 0;
+  refuse(thread, checked.error().what);
+  return -EOPNOTSUPP;
+}
+
+Channel::Answer Channel::answer(Thread& thread, const seccomp_data& call) {
+  const uint64_t op = call.args[1], argument = call.args[2];
+  if (op == LG_MARKER_PROBE) return {LG_ABI_VERSION};
+  if (op == LG_MARKER_HELLO) return {hello(thread, call)};
+  const Program& program = *thread.process->program;
+  if (!program.greeted || call.instruction_pointer != program.call_site)
+    return {refuse(thread, "marker call from outside the client")};
+  if (call.args[4] != low64(program.hello.nonce)) return {refuse(thread, "marker call with a forged nonce")};
+  if (thread.borrowed && op != LG_MARKER_OPERATION) return {-EPERM};  // its memory is its maker's
+  switch (op) {
+    case LG_MARKER_RESOLVE:
+      return {resolve(thread, argument)};
+    case LG_MARKER_OPERATION:
+      return operation(thread, call);
+    case LG_MARKER_HANDOFF_NOTE:
+      return {note_handoff(thread)};
+    case LG_MARKER_HANDOFF_ENTER:
+      return {enter_handoff(thread, static_cast<uint32_t>(argument))};
+    case LG_MARKER_HANDOFF_RELEASE:
+      thread.process->handoffs.erase(static_cast<uint32_t>(argument));
+      return {0};
+    case LG_MARKER_PHASE:
+      return {phase(thread, argument)};
+    case LG_MARKER_SELF_CHECK:
+      return {self_check(thread, argument)};
+    default:
+      return {-EINVAL};
+  }
+}
+
+}  // namespace libguard

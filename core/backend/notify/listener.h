@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Listener: the descriptor through which the kernel asks about notified calls and takes the answers.
+//
+// Way:     *events* -> stack -> verdict -> *action*.
+// Thread:  the serving thread only, but for gone().
+// Failure: a target that died while it waited is an outcome (false), not an error.
+#pragma once
+
+#include <linux/seccomp.h>
+
+#include <cstdint>
+
+namespace libguard {
+
+class Listener {
+ public:
+  explicit Listener(int fd);  // owns it
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  enum class Received { kCall, kNothing, kClosed };
+  // Waits for the next call; kNothing: interrupted by a signal, or the caller died meanwhile.
+  Received receive();
+  const seccomp_notif& call() const { return buffer_.call; }  // the last one received
+
+  // Is the thread behind `id` still waiting? After true, what was read about it before was read about it.
+  bool waiting(uint64_t id) const;
+
+  bool pass(uint64_t id);                     // the kernel carries the call out
+  bool refuse(uint64_t id, int error);        // error: positive errno
+  bool answer(uint64_t id, int64_t value);    // the call returns `value` and is not carried out
+  // Gives the caller a copy of `fd`; its number is the call's return value. 0, or the errno why not.
+  int answer_descriptor(uint64_t id, int fd, bool close_on_exec);
+
+  // Has the last guarded task ended? Any thread.
+  bool gone() const;
+  int fd() const { return fd_; }
+
+ private:
+  bool send(uint64_t id, int64_t value, int error, uint32_t flags);
+  int fd_;
+  union {
+    seccomp_notif call;
+    char room[512];  // newer kernels may say more than this header knows
+  } buffer_;
+};
+
+}  // namespace libguard

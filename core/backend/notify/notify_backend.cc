@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+// NotifyBackend: the serving loop: one call at a time, from notification to answer.
+//
+// Way:     *events -> stack* -> verdict -> *action*.
+// Thread:  see notify_backend.h.
+// Failure: see notify_backend.h.
+#include "core/backend/notify/notify_backend.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "bpf/judge.h"
+#include "core/base/check.h"
+
+namespace libguard {
+namespace {
+
+constexpr uint64_t kProtExec = 4, kShmExec = 0100000;
+constexpr uint64_t kNamespaceFlags = CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+                                     CLONE_NEWUTS | CLONE_NEWCGROUP;
+
+bool makes_executable(const seccomp_data& call) {
+  return call.nr == SYS_shmat ? (call.args[2] & kShmExec) != 0 : (call.args[2] & kProtExec) != 0;
+}
+
+// Two descriptors per guarded process.
+void raise_descriptor_limit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+NotifyBackend::NotifyBackend(BackendOptions options, Handler& handler)
+    : options_(std::move(options)),
+      handler_(handler),
+      tasks_(handler, counts_, [this](pid_t pid, int pidfd) { if (watcher_) watcher_->watch(pid, pidfd); }),
+      subjects_(handler, counts_),
+      paths_(options_.protected_paths, options_.emulate_opens, counts_),
+      channel_(tasks_, subjects_, handler, counts_, options_.client_path,
+               [this](Thread& thread, Right right, const uint64_t* args) {
+                 if (!is_judged(thread, number(right))) return Decision{};
+                 return judge(thread, number(right), -1, args);
+               }) {
+  LG_CHECK(options_.matrix != nullptr);
+  for (int nr = 0; nr < 512; nr++) {
+    traits_[nr] = traits_of(nr);
+    if (!paths_.active()) traits_[nr] &= static_cast<uint8_t>(~kPath);
+  }
+  for (uint32_t right = 0; right < LG_MAX_RIGHTS; right++) dangerous_[right] = lg_is_dangerous(lg_group_of(right)) != 0;
+}
+
+NotifyBackend::~NotifyBackend() = default;
+
+void NotifyBackend::adopt(int listener, pid_t child) {
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // same user as the guarded: memory and descriptors are not theirs to open
+  raise_descriptor_limit();
+  listener_ = std::make_unique<Listener>(listener);
+  watcher_ = std::make_unique<Watcher>(listener, child);
+  door_child_ = child;
+}
+
+Status NotifyBackend::start_door(int listener, pid_t child) {
+  adopt(listener, child);
+  return tasks_.adopt_door(child);
+}
+
+Status NotifyBackend::start_running(int listener, pid_t pid) {
+  adopt(listener, 0);
+  return tasks_.adopt_running(pid);
+}
+
+void NotifyBackend::stop() {
+  stopping_.store(true);
+  if (watcher_) watcher_->insist();
+}
+
+void NotifyBackend::request_phase(pid_t pid, uint32_t phase) {
+  {
+    std::lock_guard lock(mutex_);
+    phases_.emplace_back(pid, phase);
+  }
+  requested_.store(true);
+  if (watcher_) watcher_->wake();
+}
+
+void NotifyBackend::drain() {
+  for (pid_t pid : watcher_->take_exits()) tasks_.on_exit(pid);
+  if (watcher_->take_tick()) handler_.on_tick();
+  if (!requested_.exchange(false)) return;
+  std::lock_guard lock(mutex_);
+  for (auto [pid, phase] : phases_) {
+    Process* process = tasks_.process(pid);
+    if (!process || phase >= LG_PHASES || phase <= process->phase) continue;
+    process->phase = phase;
+    handler_.on_phase(pid, phase);
+  }
+  phases_.clear();
+}
+
+void NotifyBackend::serve() {
+  watcher_->start();
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    if (watcher_->pending() || requested_.load(std::memory_order_relaxed)) drain();
+    if (watcher_->gone()) break;
+    Listener::Received received = listener_->receive();
+    if (received == Listener::Received::kCall) handle(listener_->call());
+    if (received == Listener::Received::kClosed) break;
+  }
+  watcher_->served();
+  drain();
+  if (!stopping_.load()) tasks_.end_all();
+}
+
+void NotifyBackend::answered(bool delivered) {
+  if (!delivered) counts_.died_waiting++;
+}
+
+void NotifyBackend::handle(const seccomp_notif& call) {
+  counts_.calls++;
+  current_ = call.id;
+  has_subject_ = false;
+  const auto tid = static_cast<pid_t>(call.pid);
+  if (call.data.nr == SYS_set_robust_list) return handle_robust_list(call);
+  Thread* thread = tasks_.find(tid);
+  if (!thread) thread = tasks_.meet(tid);
+  if (thread && !thread->process->execs.empty()) thread = tasks_.settle_exec(*thread);
+  if (!thread || thread->tid != tid) {  // gone meanwhile: the answer reaches nobody, and if it does, nothing happens
+    answered(listener_->refuse(call.id, EPERM));
+    return;
+  }
+  if (!thread->process->vforks.empty()) tasks_.end_vfork(*thread);
+  if (thread->process->program->door) return handle_door(*thread, call);
+  if (call.data.nr == SYS_prctl && static_cast<uint32_t>(call.data.args[0]) == LG_PRCTL) return handle_marker(*thread, call);
+  handle_known(*thread, call);
+}
+
+void NotifyBackend::handle_robust_list(const seccomp_notif& call) {
+  const auto tid = static_cast<pid_t>(call.pid);
+  if (tasks_.on_robust_list(tid, call.data.args[0])) return answered(listener_->pass(call.id));
+  Thread* thread = tasks_.find(tid);
+  if (thread) tamper(*thread, call, "a second robust list", {});
+}
+
+void NotifyBackend::handle_marker(Thread& thread, const seccomp_notif& call) {
+  Channel::Answer answer = channel_.answer(thread, call.data);
+  if (answer.kill) return refuse(thread, call, {Decision::kKill, EPERM});
+  if (answer.value < 0) return answered(listener_->refuse(call.id, static_cast<int>(-answer.value)));
+  answered(listener_->answer(call.id, answer.value));
+}
+
+// Our own child: all that it does before its exec is ours, and that exec is what the user asked for.
+void NotifyBackend::handle_door(Thread& thread, const seccomp_notif& call) {
+  if (call.data.nr == SYS_execve || call.data.nr == SYS_execveat) tasks_.on_exec(thread, LibrarySet());
+  answered(listener_->pass(call.id));
+}
+
+uint16_t NotifyBackend::classify(const Thread& thread, const seccomp_data& call) const {
+  uint64_t args[6];
+  std::copy(std::begin(call.args), std::end(call.args), args);
+  const auto* registers = reinterpret_cast<const __u64*>(args);
+  const auto nr = static_cast<uint32_t>(call.nr);
+  uint32_t family = lg_needs_family(nr, registers) ? socket_family(*thread.process, static_cast<int>(args[0])) : 0;
+  return lg_classify(nr, registers, static_cast<uint32_t>(thread.process->own_pid), family);
+}
+
+bool NotifyBackend::is_judged(const Thread& thread, uint16_t right) const {
+  if (options_.observe_everything) return true;
+  return options_.matrix->judged[thread.process->phase][right / 64] >> (right % 64) & 1;
+}
+
+Decision NotifyBackend::judge(Thread& thread, uint16_t right, int nr, const uint64_t* args) {
+  counts_.judged++;
+  subjects_.subject(thread, dangerous_[right], &subject_);
+  has_subject_ = true;
+  // A caller that was killed meanwhile cannot be read: that is no deviation.
+  if (lg_set_has(&subject_.stack.active, LG_UNKNOWN) && !listener_->waiting(current_)) return {Decision::kRefuse, EPERM};
+  SubjectFrames frames(subjects_, thread, subject_.stack);
+  Call call{};
+  call.pid = thread.process->pid;
+  call.tid = thread.tid;
+  call.program = thread.process->program->index;
+  call.right = static_cast<Right>(right);
+  call.nr = nr;
+  std::copy(args, args + 6, call.args);
+  call.subject = &subject_;
+  call.reader = &frames;
+  return handler_.decide(call);
+}
+
+void NotifyBackend::handle_known(Thread& thread, const seccomp_notif& call) {
+  const uint8_t traits = traits_[call.data.nr & 511];
+  if (traits & kDefence) {
+    std::string_view why = defence_.aims_at_us(thread, call.data);
+    if (!why.empty()) return tamper(thread, call, why, {});
+  }
+  const uint16_t right = classify(thread, call.data);
+  if (is_judged(thread, right)) {
+    uint64_t args[6];
+    std::copy(std::begin(call.data.args), std::end(call.data.args), args);
+    Decision decision = judge(thread, right, call.data.nr, args);
+    if (decision.kind != Decision::kAllow) return refuse(thread, call, decision);
+  }
+  if (traits == 0) return answered(listener_->pass(call.id));
+  carry_on(thread, call);
+}
+
+// An allowed call that needs more than the kernel's own doing.
+void NotifyBackend::carry_on(Thread& thread, const seccomp_notif& call) {
+  const uint8_t traits = traits_[call.data.nr & 511];
+  if ((traits & kDefence) && defence_.carries_out(thread, call.data)) {
+    int64_t result = defence_.carry_out(thread, call.data);
+    return answered(result < 0 ? listener_->refuse(call.id, static_cast<int>(-result)) : listener_->answer(call.id, result));
+  }
+  if (traits & kPath) {
+    Paths::Outcome outcome = paths_.apply(thread, call.data);
+    if (outcome.kind == Paths::Outcome::kRefuse) {
+      if (outcome.guarded) return tamper(thread, call, "write to a protected file", outcome.path);
+      return answered(listener_->refuse(call.id, outcome.error));
+    }
+    if (outcome.kind == Paths::Outcome::kDescriptor) {
+      int error = listener_->answer_descriptor(call.id, outcome.fd, outcome.close_on_exec);
+      close(outcome.fd);
+      if (error && error != ENOENT) answered(listener_->refuse(call.id, error));
+      if (error == ENOENT) counts_.died_waiting++;
+      return;
+    }
+  }
+  before_pass(thread, call.data);
+  answered(listener_->pass(call.id));
+}
+
+void NotifyBackend::note_clone(Thread& thread, const seccomp_data& call) {
+  const uint64_t flags = call.nr == SYS_clone ? call.args[0] : call.nr == SYS_vfork ? CLONE_VM | CLONE_VFORK : 0;
+  StackNote note;
+  if (has_subject_) {
+    note.stack = subject_.stack;
+    note.inherited = LibrarySet(thread.inherited);
+    note.handoff = thread.handoff;
+    note.handoff_id = thread.handoff_id;
+  } else {
+    subjects_.note(thread, &note);
+  }
+  if (flags & CLONE_THREAD) return tasks_.on_new_thread(thread, flags & CLONE_SETTLS ? call.args[4] : 0, note);
+  const bool confined = (flags & kNamespaceFlags) != 0;
+  if ((flags & CLONE_VM) == 0 || (flags & CLONE_VFORK) == 0) return tasks_.on_fork(thread, confined, note);
+  subjects_.note_frames(thread, &note);
+  tasks_.on_vfork(thread, call.nr == SYS_clone ? call.args[1] : 0, note);
+}
+
+void NotifyBackend::before_pass(Thread& thread, const seccomp_data& call) {
+  const uint8_t traits = traits_[call.nr & 511];
+  Process& process = *thread.process;
+  if (traits & kBirth) {
+    if (call.nr != SYS_execve && call.nr != SYS_execveat) return note_clone(thread, call);
+    if (!has_subject_) subjects_.subject(thread, true, &subject_);
+    return tasks_.on_exec(thread, subjects_.spawners(subject_));
+  }
+  if ((traits & kMapping) && makes_executable(call)) process.native.outdated();
+  if (traits & kConfine) process.confined = true;
+  if (traits & kIdentity) process.same_rights = kChangesRights;
+}
+
+void NotifyBackend::refuse(Thread& thread, const seccomp_notif& call, const Decision& decision) {
+  counts_.refused++;
+  // Sent while the caller still waits, so the number is still its own.
+  if (decision.kind == Decision::kKill && listener_->waiting(call.id))
+    syscall(SYS_pidfd_send_signal, thread.process->pidfd, SIGKILL, nullptr, 0);
+  answered(listener_->refuse(call.id, decision.error ? decision.error : EPERM));
+}
+
+void NotifyBackend::tamper(Thread& thread, const seccomp_notif& call, std::string_view what, std::string_view path) {
+  counts_.tampers++;
+  const Process& process = *thread.process;
+  handler_.on_tamper({process.pid, thread.tid, process.program->index, call.data.nr, what, path});
+  answered(listener_->refuse(call.id, EPERM));
+}
+
+}  // namespace libguard

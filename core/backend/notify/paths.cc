@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// Paths: opens carried out by the supervisor, and the look at calls that change names.
+//
+// Way:     events -> verdict -> *action*.
+// Thread:  the serving thread only.
+// Failure: see paths.h.
+#include "core/backend/notify/paths.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "core/backend/notify/path_calls.h"
+
+namespace libguard {
+namespace {
+
+constexpr uint64_t kWriting = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY);
+constexpr unsigned kMemoryMajor = 1, kFirstPtsMajor = 136, kLastPtsMajor = 143;  // null, zero, full; pseudo terminals
+constexpr int kMaxLinks = 8;
+
+// Devices that open at once and without effect.
+bool is_plain_device(const struct stat& info) {
+  unsigned number = major(info.st_rdev);
+  return S_ISCHR(info.st_mode) && (number == kMemoryMajor || (number >= kFirstPtsMajor && number <= kLastPtsMajor));
+}
+
+Paths::Outcome refuse(int error) {
+  Paths::Outcome out;
+  out.kind = Paths::Outcome::kRefuse;
+  out.error = error;
+  return out;
+}
+
+Paths::Outcome give(int fd, uint64_t flags) {
+  if (fd < 0) return refuse(errno == EWOULDBLOCK ? EAGAIN : errno);
+  Paths::Outcome out;
+  out.kind = Paths::Outcome::kDescriptor;
+  out.fd = fd;
+  out.close_on_exec = (flags & O_CLOEXEC) != 0;
+  return out;
+}
+
+// Never waits for a lease or a FIFO: the supervisor must not block.
+int open_held(const char* name, uint64_t flags, uint64_t mode) {
+  int fd = open(name, static_cast<int>(flags) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, static_cast<mode_t>(mode));
+  if (fd >= 0 && (flags & O_NONBLOCK) == 0) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+  return fd;
+}
+
+std::string trimmed(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+}  // namespace
+
+Paths::Paths(std::vector<std::string> protected_paths, bool emulate, NotifyCounters& counters)
+    : emulate_(emulate), counters_(counters) {
+  for (std::string& path : protected_paths)
+    if (!path.empty()) protected_.push_back(trimmed(std::move(path)));
+  read_status(getpid(), &own_);
+}
+
+bool Paths::concerns(int nr) { return path_call(nr) != nullptr || is_open_call(nr); }
+
+bool Paths::is_protected(const std::string& path, bool above) const {
+  auto below = [](const std::string& inner, const std::string& outer) {
+    return inner.compare(0, outer.size(), outer) == 0 &&
+           (inner.size() == outer.size() || inner[outer.size()] == '/' || outer == "/");
+  };
+  return std::any_of(protected_.begin(), protected_.end(), [&](const std::string& guarded) {
+    return below(path, guarded) || (above && below(guarded, path));
+  });
+}
+
+Paths::Outcome Paths::protect(std::string path) const {
+  Outcome out = refuse(EPERM);
+  out.guarded = true;
+  out.path = std::move(path);
+  return out;
+}
+
+// /proc/PID/mem writes any memory, whatever its protection; what belongs to the supervisor is nobody's.
+bool Paths::forbidden(const Place& place) const {
+  if (!place.on_proc) return is_protected(place.path, false);
+  return place.path.ends_with("/mem") || place.path.starts_with("/proc/" + std::to_string(getpid()) + "/");
+}
+
+bool Paths::same_rights(Thread& thread) const {
+  Process& process = *thread.process;
+  if (process.same_rights < 0) {
+    TaskStatus status;
+    bool same = read_status(thread.tid, &status) && status.uid[3] == own_.uid[3] &&
+                status.gid[3] == own_.gid[3] && status.groups == own_.groups &&
+                status.capabilities == own_.capabilities;
+    if (process.same_rights == kChangesRights) return same;  // and may change again at any time
+    process.same_rights = same;
+  }
+  return process.same_rights == 1;
+}
+
+bool Paths::read_open(Thread& thread, const seccomp_data& call, Open* asked, Outcome* out) const {
+  const auto* a = call.args;
+  if (call.nr == SYS_open) *asked = {AT_FDCWD, a[0], a[1], a[2]};
+  if (call.nr == SYS_creat) *asked = {AT_FDCWD, a[0], O_CREAT | O_WRONLY | O_TRUNC, a[1]};
+  if (call.nr == SYS_openat) *asked = {static_cast<int>(a[0]), a[1], a[2], a[3]};
+  if (call.nr == SYS_openat2) {
+    open_how how;
+    if (a[3] != sizeof(how)) return *out = refuse(a[3] < sizeof(how) ? EINVAL : E2BIG), false;
+    if (!thread.process->memory->read(a[2], &how)) return *out = refuse(EFAULT), false;
+    // Callers fall back to openat, as on kernels before 5.6.
+    if (how.resolve != 0) return *out = refuse(ENOSYS), false;
+    *asked = {static_cast<int>(a[0]), a[1], how.flags, how.mode};
+  }
+  asked->flags &= 0xffffffffu;
+  asked->mode &= 07777;
+  return true;
+}
+
+Paths::Outcome Paths::apply(Thread& thread, const seccomp_data& call) {
+  if (!is_open_call(call.nr)) return change(thread, call);
+  Outcome out;
+  Open asked{};
+  if (!read_open(thread, call, &asked, &out)) return out;
+  // A name alone gives no access; a read open is only met here as openat2, whose flags are behind a pointer.
+  const bool pointer_flags = call.nr == SYS_openat2;
+  if (!pointer_flags && ((asked.flags & O_PATH) || (asked.flags & kWriting) == 0)) return out;
+  out = open_file(thread, asked);
+  if (pointer_flags && emulate_ && out.kind == Outcome::kPass) return refuse(ENOSYS);  // flags could be swapped as well
+  return out;
+}
+
+Paths::Outcome Paths::open_file(Thread& thread, const Open& asked) {
+  std::string path;
+  int error = 0;
+  if (!read_path(*thread.process, asked.path, &path, &error)) return refuse(error);
+  if (thread.process->confined) {  // other roots or mounts: its paths are not ours
+    counters_.opens_raced++;
+    return mentions_memory(path) || is_protected(path, false) ? protect(path) : Outcome{};
+  }
+  const bool exclusive = (asked.flags & O_CREAT) && (asked.flags & O_EXCL);
+  Place place;
+  error = find_place(thread, asked.dirfd, path, !(asked.flags & O_NOFOLLOW) && !exclusive, &place);
+  if (error == ENOENT && (asked.flags & O_CREAT)) return create_file(thread, asked, path, 0);
+  if (error) return refuse(error);
+  return open_existing(thread, asked, place);
+}
+
+Paths::Outcome Paths::open_existing(Thread& thread, const Open& asked, const Place& place) {
+  const bool writing = (asked.flags & kWriting) != 0 && !(asked.flags & O_PATH);
+  if ((asked.flags & O_CREAT) && (asked.flags & O_EXCL)) return refuse(EEXIST);
+  if (S_ISLNK(place.info.st_mode)) return refuse(ELOOP);
+  if (writing && forbidden(place)) return protect(place.path);
+  const mode_t type = place.info.st_mode & S_IFMT;
+  const bool temporary = (asked.flags & O_TMPFILE) == O_TMPFILE;
+  if ((asked.flags & O_DIRECTORY) && type != S_IFDIR) return refuse(ENOTDIR);
+  if (type == S_IFDIR && writing && !temporary) return refuse(EISDIR);
+  if (type != S_IFREG && type != S_IFDIR && !is_plain_device(place.info)) {
+    counters_.opens_raced++;
+    return {};
+  }
+  if (!emulate_ || !same_rights(thread) || (asked.flags & O_PATH)) {
+    counters_.opens_raced++;
+    return {};
+  }
+  counters_.opens_emulated++;
+  char name[40];
+  std::snprintf(name, sizeof(name), "/proc/self/fd/%d", place.fd);
+  uint64_t flags = asked.flags & ~static_cast<uint64_t>(O_CREAT | O_EXCL | O_NOFOLLOW);
+  TaskStatus status;
+  mode_t before = 0;
+  if (temporary && read_status(thread.tid, &status)) before = umask(status.umask);
+  int fd = open_held(name, flags, asked.mode);
+  int error = errno;
+  if (temporary) umask(before);
+  errno = error;
+  return give(fd, asked.flags);
+}
+
+// The file is not there: made in its directory, which is held. A dangling link leads to where it points.
+Paths::Outcome Paths::create_file(Thread& thread, const Open& asked, std::string path, int links) {
+  std::string parent, name;
+  split_last(path, &parent, &name);
+  if (name.empty() || name.back() == '/') return refuse(EISDIR);
+  Place folder;
+  if (int error = find_place(thread, asked.dirfd, parent, true, &folder)) return refuse(error);
+  if (!S_ISDIR(folder.info.st_mode)) return refuse(ENOTDIR);
+  if (folder.on_proc) return refuse(ENOENT);
+  if (is_protected(folder.path + "/" + name, false)) return protect(folder.path + "/" + name);
+  char target[PATH_MAX];
+  ssize_t size = readlinkat(folder.fd, name.c_str(), target, sizeof(target));
+  if (size > 0) {
+    if ((asked.flags & O_NOFOLLOW) || links >= kMaxLinks) return refuse(ELOOP);
+    std::string next(target, static_cast<size_t>(size));
+    return create_file(thread, asked, next[0] == '/' ? next : folder.path + "/" + next, links + 1);
+  }
+  if (!emulate_ || !same_rights(thread)) {
+    counters_.opens_raced++;
+    return {};
+  }
+  counters_.opens_emulated++;
+  TaskStatus status;
+  if (!read_status(thread.tid, &status)) return refuse(ESRCH);
+  mode_t before = umask(status.umask);
+  int fd = openat(folder.fd, name.c_str(), static_cast<int>(asked.flags) | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
+                  static_cast<mode_t>(asked.mode));
+  int error = errno;
+  umask(before);
+  errno = error;
+  return give(fd, asked.flags);
+}
+
+Paths::Outcome Paths::change(Thread& thread, const seccomp_data& call) {
+  const PathCall* what = path_call(call.nr);
+  if (!what) return {};
+  for (const PathArgument& argument : what->paths) {
+    if (argument.path < 0) continue;
+    std::string path, parent, name;
+    int error = 0;
+    uint64_t address = call.args[argument.path];
+    if (address == 0 || !read_path(*thread.process, address, &path, &error) || path.empty()) continue;  // fails by itself
+    int dirfd = argument.dirfd < 0 ? AT_FDCWD : static_cast<int>(call.args[argument.dirfd]);
+    if (thread.process->confined) {
+      if (is_protected(path, true)) return protect(path);
+      continue;
+    }
+    Place place;
+    if (what->follows && find_place(thread, dirfd, path, true, &place) == 0 && forbidden(place)) return protect(place.path);
+    // The name itself: in a protected directory, or a directory above one.
+    split_last(trimmed(path), &parent, &name);
+    Place folder;
+    if (find_place(thread, dirfd, parent, true, &folder) != 0) continue;
+    std::string full = name == "." || name == ".." ? folder.path : folder.path + (folder.path == "/" ? "" : "/") + name;
+    if (is_protected(full, what->moves)) return protect(full);
+  }
+  return {};
+}
+
+}  // namespace libguard

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Subjects: one thread's stack, by what kind of program it is.
+//
+// Way:     events -> *stack* -> verdict.
+// Thread:  the serving thread only.
+// Failure: see subjects.h.
+#include "core/backend/notify/subjects.h"
+
+#include "bpf/library_set.h"
+
+namespace libguard {
+namespace {
+
+// A program without frames: it is one library.
+void fill_single(uint32_t library, uint32_t flags, lg_stack* out) {
+  *out = lg_stack{};
+  lg_set_add(&out->active, library);
+  out->caller = out->direct = static_cast<uint16_t>(library);
+  out->flags = flags;
+}
+
+}  // namespace
+
+Subjects::Subjects(Handler& handler, NotifyCounters& counters)
+    : handler_(handler), counters_(counters), owner_([this](std::string_view path, LibraryId* owner) {
+        return handler_.native_owner(path, owner);
+      }) {}
+
+uint64_t Subjects::thread_pointer(Thread& thread) const {
+  if (thread.robust == 0) thread.robust = robust_list_of(thread.tid);
+  return thread.robust == 0 ? 0 : thread.robust - thread.process->program->hello.robust_delta;
+}
+
+void Subjects::walk(Thread& thread, lg_stack* out) {
+  Process& process = *thread.process;
+  uint64_t fs = thread_pointer(thread);
+  if (fs == 0 || !process.walker) return fill_single(LG_UNKNOWN, LG_STACK_FAULT, out);
+  process.walker->walk(thread.tid, fs, thread.cache, out);
+  if ((out->flags & LG_STACK_NO_STATE) == 0) return;
+  // Before the interpreter gave the main thread a state, the program is still starting. After that the thread is
+  // ending, and what runs is the runtime's. Other threads are judged by what they inherited.
+  if (thread.tid == process.pid && !thread.cache.had_state) fill_single(LG_STARTUP, LG_STACK_NO_STATE, out);
+}
+
+void Subjects::stack(Thread& thread, lg_stack* out) {
+  if (thread.borrowed) {
+    *out = thread.borrowed->stack;
+    return;
+  }
+  const Program& program = *thread.process->program;
+  if (program.greeted) return walk(thread, out);
+  if (program.language_runtime && program.library != LibraryId::kUnknown) {
+    counters_.no_hello++;
+    return fill_single(LG_STARTUP, 0, out);
+  }
+  fill_single(number(program.library), LG_STACK_PROGRAM, out);
+}
+
+void Subjects::scan(Thread& thread, lg_set* out) {
+  counters_.scans++;
+  Process& process = *thread.process;
+  process.memory->through(thread.tid);
+  if (!process.native.scan(thread.tid, *process.memory, owner_, out)) counters_.scans_failed++;
+}
+
+void Subjects::subject(Thread& thread, bool dangerous, lg_subject* out) {
+  const Program& program = *thread.process->program;
+  stack(thread, &out->stack);
+  out->inherited = thread.inherited;
+  out->native = lg_set{};
+  out->spawners = program.spawners;
+  out->handoff = thread.handoff;
+  out->phase = thread.process->phase;
+  out->pad = 0;
+  const bool no_frame = program.greeted && out->stack.depth_capped == 0;
+  if (dangerous || no_frame) scan(thread, &out->native);
+}
+
+void Subjects::note(Thread& thread, StackNote* out) {
+  stack(thread, &out->stack);
+  out->inherited = LibrarySet(thread.inherited);
+  out->handoff = thread.handoff;
+  out->handoff_id = thread.handoff_id;
+}
+
+void Subjects::note_frames(Thread& thread, StackNote* out) {
+  if (thread.borrowed) {
+    out->frames = thread.borrowed->frames;
+    out->area = thread.borrowed->area;
+  } else if (thread.process->program->greeted && thread.process->walker) {
+    out->frames = thread.process->walker->frames();
+    out->area = thread.process->walker->area();
+  }
+}
+
+LibrarySet Subjects::spawners(const lg_subject& subject) const {
+  LibrarySet all(subject.stack.active);
+  all |= subject.inherited;
+  all |= subject.native;
+  if (subject.handoff.noted) all |= subject.handoff.active;
+  return all;
+}
+
+std::vector<Frame> Subjects::frames(Thread& thread, const lg_stack& stack) {
+  std::vector<Frame> frames;
+  Process& process = *thread.process;
+  const std::vector<lg_code_entry>* entries = nullptr;
+  const lg_area* area = nullptr;
+  if (thread.borrowed) {
+    entries = &thread.borrowed->frames;
+    area = &thread.borrowed->area;
+  } else if (process.program->greeted && process.walker) {
+    entries = &process.walker->frames();
+    area = &process.walker->area();
+  }
+  if (!entries || entries->empty()) {
+    if ((stack.flags & LG_STACK_PROGRAM) || !process.program->greeted)
+      frames.push_back({static_cast<LibraryId>(stack.direct), stack.direct_function, {}});
+    return frames;
+  }
+  for (const lg_code_entry& entry : *entries) {
+    std::string name = entry.function && process.names ? process.names->name(entry.function, *area) : "";
+    frames.push_back({static_cast<LibraryId>(entry.library), entry.function, std::move(name)});
+  }
+  return frames;
+}
+
+}  // namespace libguard

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tasks: who makes a call: births of threads and processes, and their ends.
+//
+// Way:     *events* -> stack.
+// Thread:  the serving thread only.
+// Failure: see tasks.h; every miss is counted in NotifyCounters.
+#include "core/backend/notify/tasks.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace libguard {
+namespace {
+
+constexpr size_t kMaxOrphans = 1024;
+constexpr size_t kMaxUnborn = 65536;
+// struct pthread begins at the tls address; the robust list's head lies inside it.
+constexpr uint64_t kThreadStructBytes = 4096;
+
+}  // namespace
+
+Process::~Process() {
+  if (pidfd >= 0) close(pidfd);
+}
+
+Tasks::Tasks(Handler& handler, NotifyCounters& counters, std::function<void(pid_t, int)> watch)
+    : handler_(handler), counters_(counters), watch_(std::move(watch)) {
+  threads_.reserve(4096);
+}
+
+Process* Tasks::process(pid_t pid) const {
+  auto at = processes_.find(pid);
+  return at == processes_.end() ? nullptr : at->second.get();
+}
+
+Thread& Tasks::add_thread(Process& process, pid_t tid, uint64_t robust) {
+  drop_thread(tid);
+  auto thread = std::make_unique<Thread>();
+  thread->tid = tid;
+  thread->process = &process;
+  thread->robust = robust;
+  thread->start_time = tid == process.pid ? process.start_time : read_start_time(tid);
+  process.tids.insert(tid);
+  counters_.births++;
+  Thread& added = *(threads_[tid] = std::move(thread));
+  if (process.tids.size() > process.sweep_at) sweep(process);
+  return added;
+}
+
+// Ended threads make no call that tells so; they are looked for when their number has doubled.
+void Tasks::sweep(Process& process) {
+  std::vector<pid_t> alive = read_tasks(process.pid);
+  if (alive.empty()) return;
+  std::unordered_set<pid_t> living(alive.begin(), alive.end());
+  std::vector<pid_t> ended;
+  for (pid_t tid : process.tids)
+    if (!living.count(tid)) ended.push_back(tid);
+  for (pid_t tid : ended) drop_thread(tid);
+  process.sweep_at = std::max<size_t>(64, 2 * process.tids.size());
+}
+
+void Tasks::open_descriptors(Process& process) {
+  char path[40];
+  std::snprintf(path, sizeof(path), "/proc/%d/mem", process.pid);
+  int memory = open(path, O_RDONLY | O_CLOEXEC);
+  // Checked at open only: reads go on when the process becomes non-dumpable, and under Yama.
+  if (memory >= 0) process.memory->adopt_fd(memory);
+  if (process.pidfd < 0) {
+    process.pidfd = static_cast<int>(syscall(SYS_pidfd_open, process.pid, 0));
+    if (process.pidfd >= 0 && watch_) watch_(process.pid, process.pidfd);
+  }
+  if (memory < 0 || process.pidfd < 0) counters_.descriptors_lost++;
+}
+
+Process* Tasks::add_process(pid_t pid, const TaskStatus& status, uint64_t head) {
+  drop_process(pid);
+  auto owned = std::make_unique<Process>();
+  Process& child = *owned;
+  child.pid = pid;
+  child.own_pid = status.own_tgid;
+  child.start_time = read_start_time(pid);
+  child.memory = std::make_unique<ProcessMemory>(pid);
+  processes_[pid] = std::move(owned);
+  open_descriptors(child);
+  ImageId image = read_image(pid, *child.memory);
+
+  Process* parent = process(status.ppid);
+  if (parent && image.known() && !parent->program->image.same(image)) parent = nullptr;  // not its maker, or exec'ed since
+  if (parent) {
+    child.program = parent->program;
+  } else {
+    for (auto& known : programs_)
+      if (auto program = known.lock(); program && program->image.same(image)) child.program = program;
+  }
+  if (!child.program) {
+    counters_.unknown_makers++;
+    LibrarySet unknown;
+    unknown.add(LibraryId::kUnknown);
+    begin_program(child, image, unknown, kNoProgram);
+    if (Thread* leader = find(pid)) leader->robust = head;
+    return &child;
+  }
+  if (parent) {
+    child.phase = parent->phase;
+    child.confined = parent->confined;
+    child.handoffs = parent->handoffs;
+  }
+  Thread& main_thread = add_thread(child, pid, head);
+  if (head != 0 || !take_vfork(main_thread, parent)) take_fork(main_thread, parent, head);
+  if (child.program->greeted) begin_reading(child, parent, main_thread.borrowed != nullptr);
+  return &child;
+}
+
+void Tasks::begin_reading(Process& child, const Process* parent, bool borrowed) {
+  if (!borrowed) {
+    if (parent && parent->walker) {
+      child.walker = parent->walker->forked(*child.memory);
+    } else if (auto walker = PythonWalker::create(*child.memory, child.program->hello)) {
+      child.walker = std::move(*walker);
+    }
+  }
+  child.names = std::make_unique<Names>(*child.memory, [this](uint32_t hash) { return handler_.module_name(hash); });
+}
+
+// A fork child goes on with its maker's stack, which is in its memory, and with what its maker had inherited.
+void Tasks::take_fork(Thread& child, Process* parent, uint64_t head) {
+  bool found = false;
+  auto take = [&](ForkNote& from) {
+    if (from.program != child.process->program || (head != 0 && from.robust != head)) return;
+    found = true;
+    child.inherited |= from.note.inherited;
+    child.handoff = from.note.handoff;
+    child.handoff_id = from.note.handoff_id;
+    child.process->phase = std::max(child.process->phase, from.phase);
+    child.process->confined |= from.confined;
+    if (from.outstanding > 0) from.outstanding--;
+  };
+  if (parent)
+    for (ForkNote& from : parent->forks) take(from);
+  if (!found)
+    for (ForkNote& from : orphans_) take(from);
+  if (found) return;
+  counters_.unknown_makers++;
+  child.inherited.add(LibraryId::kUnknown);
+}
+
+// A vfork child runs on its maker's memory while the maker waits: the maker's stack is its own.
+bool Tasks::take_vfork(Thread& child, Process* parent) {
+  if (!parent || parent->vforks.empty()) return false;
+  const ForkNote* nearest = &parent->vforks.front();
+  Position position;
+  if (parent->vforks.size() > 1 && read_position(child.tid, &position)) {
+    auto distance = [&](const ForkNote& note) {
+      return note.sp > position.sp ? note.sp - position.sp : position.sp - note.sp;
+    };
+    for (const ForkNote& note : parent->vforks)
+      if (distance(note) < distance(*nearest)) nearest = &note;
+  }
+  child.borrowed = std::make_unique<StackNote>(nearest->note);
+  child.inherited = nearest->note.inherited;
+  child.handoff = nearest->note.handoff;
+  child.handoff_id = nearest->note.handoff_id;
+  return true;
+}
+
+// A thread's maker is found by its tls address, which the clone carried and in which the robust list lies.
+void Tasks::inherit_thread(Thread& thread, uint64_t head) {
+  auto& unborn = thread.process->unborn;
+  if (head != 0) {
+    for (auto at = unborn.begin(); at != unborn.end(); ++at) {
+      if (head < at->first || head - at->first >= kThreadStructBytes) continue;
+      thread.inherited = at->second;
+      unborn.erase(at);
+      return;
+    }
+  } else {
+    for (const auto& [tls, inherited] : unborn) thread.inherited |= inherited;  // no way to tell whose it is
+    if (!unborn.empty()) return;
+  }
+  counters_.unknown_makers++;
+  thread.inherited.add(LibraryId::kUnknown);
+}
+
+Thread* Tasks::meet(pid_t tid) {
+  if (Thread* known = find(tid)) return known;
+  TaskStatus status;
+  if (!read_status(tid, &status)) return nullptr;
+  const uint64_t head = robust_list_of(tid);
+  Process* owner = process(status.tgid);
+  if (owner && status.tgid == tid) {  // a leader unknown in a known process: it never called before
+    return &add_thread(*owner, tid, head);
+  }
+  if (!owner) {
+    if (status.tgid == tid) {
+      add_process(tid, status, head);
+      return find(tid);
+    }
+    TaskStatus leader;
+    if (!read_status(status.tgid, &leader)) return nullptr;
+    owner = add_process(status.tgid, leader, robust_list_of(status.tgid));
+  }
+  Thread& thread = add_thread(*owner, tid, head);
+  inherit_thread(thread, head);
+  return &thread;
+}
+
+bool Tasks::on_robust_list(pid_t tid, uint64_t head) {
+  Thread* known = find(tid);
+  if (known && !known->process->execs.empty()) {
+    settle_exec(*known);
+    known = find(tid);
+  }
+  if (known && known->start_time == read_start_time(tid)) {
+    // Would point the walk at another thread's state.
+    if (known->robust != 0 || known->borrowed) return false;
+    known->robust = head;
+    return true;
+  }
+  if (known) {  // the number was used before
+    if (known->process->pid == tid) drop_process(tid);
+    else drop_thread(tid);
+  }
+  TaskStatus status;
+  if (!read_status(tid, &status)) return true;  // gone; nothing will come of it
+  if (status.tgid == tid && !process(tid)) {
+    add_process(tid, status, head);
+    if (Thread* born = find(tid)) born->robust = head;
+    return true;
+  }
+  Process* owner = process(status.tgid);
+  if (!owner) {
+    Thread* met = meet(tid);
+    if (met) met->robust = head;
+    return true;
+  }
+  Thread& thread = add_thread(*owner, tid, head);
+  if (tid != owner->pid) inherit_thread(thread, head);
+  return true;
+}
+
+void Tasks::on_new_thread(Thread& maker, uint64_t tls, const StackNote& note) {
+  Process& process = *maker.process;
+  if (process.unborn.size() >= kMaxUnborn) process.unborn.clear();  // their threads will inherit `unknown`
+  LibrarySet inherited(note.inherited);
+  inherited |= note.stack.active;
+  if (note.handoff.noted) inherited |= note.handoff.active;
+  process.unborn[tls] = inherited;
+}
+
+void Tasks::on_fork(Thread& maker, bool confined, const StackNote& note) {
+  Process& process = *maker.process;
+  auto at = std::find_if(process.forks.begin(), process.forks.end(), [&](const ForkNote& known) {
+    return known.maker == maker.tid && known.robust == maker.robust;
+  });
+  if (at == process.forks.end()) at = process.forks.insert(process.forks.end(), ForkNote{});
+  LibrarySet inherited(note.inherited);
+  if (at->outstanding > 0) inherited |= at->note.inherited;  // one of two children: both get both
+  at->maker = maker.tid;
+  at->robust = maker.robust;
+  at->outstanding++;
+  at->confined = process.confined || confined;
+  at->program = process.program;
+  at->phase = process.phase;
+  at->note = note;
+  at->note.inherited = inherited;
+}
+
+void Tasks::on_vfork(Thread& maker, uint64_t child_stack, const StackNote& note) {
+  Process& process = *maker.process;
+  ForkNote from;
+  from.maker = maker.tid;
+  from.sp = child_stack;
+  Position position;
+  if (from.sp == 0 && read_position(maker.tid, &position)) from.sp = position.sp;
+  from.program = process.program;
+  from.note = note;
+  process.vforks.push_back(std::move(from));
+}
+
+void Tasks::end_vfork(Thread& maker) {
+  std::erase_if(maker.process->vforks, [&](const ForkNote& known) { return known.maker == maker.tid; });
+}
+
+void Tasks::keep_orphans(Process& process) {
+  for (ForkNote& from : process.forks) {
+    if (from.outstanding == 0) continue;
+    if (orphans_.size() >= kMaxOrphans) orphans_.erase(orphans_.begin());
+    orphans_.push_back(std::move(from));
+  }
+  process.forks.clear();
+  process.vforks.clear();
+}
+
+void Tasks::drop_thread(pid_t tid) {
+  auto at = threads_.find(tid);
+  if (at == threads_.end()) return;
+  at->second->process->tids.erase(tid);
+  threads_.erase(at);
+}
+
+void Tasks::drop_process(pid_t pid) {
+  auto at = processes_.find(pid);
+  if (at == processes_.end()) return;
+  keep_orphans(*at->second);
+  for (pid_t tid : at->second->tids) threads_.erase(tid);
+  processes_.erase(at);
+}
+
+void Tasks::end_all() {
+  std::vector<pid_t> pids;
+  for (const auto& [pid, process] : processes_) pids.push_back(pid);
+  for (pid_t pid : pids) {
+    drop_process(pid);
+    handler_.on_exit(pid);
+  }
+}
+
+void Tasks::on_exit(pid_t pid) {
+  Process* ended = process(pid);
+  if (!ended) return;
+  pollfd state{ended->pidfd, POLLIN, 0};
+  // The number may already be another process'.
+  if (ended->pidfd >= 0 && poll(&state, 1, 0) == 0) return;
+  drop_process(pid);
+  handler_.on_exit(pid);
+}
+
+}  // namespace libguard
