@@ -27,7 +27,7 @@ def cmake(*targets, python=False):
         sys.exit("libguard: build it from a checkout: pip install ./frontends/cpython")
     tag = sys.implementation.cache_tag
     build = os.path.abspath(os.environ.get("LIBGUARD_BUILD_DIR") or os.path.join(REPOSITORY, "build", "python-" + tag))
-    configure = ["cmake", "-S", REPOSITORY, "-B", build, "-DCMAKE_BUILD_TYPE=Release", "-DLIBGUARD_TESTS=OFF"]
+    configure = ["cmake", "-S", REPOSITORY, "-B", build, "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DLIBGUARD_TESTS=OFF"]
     if python:
         import pybind11
 
@@ -43,6 +43,12 @@ def cmake(*targets, python=False):
     return build
 
 
+def copy_stripped(source, target):
+    shutil.copy2(source, target)
+    if shutil.which("strip"):
+        subprocess.run(["strip", "--strip-unneeded", target], check=True)
+
+
 class Build(build_ext):
     """`_core` by CMake, `_client` by setuptools."""
 
@@ -52,7 +58,7 @@ class Build(build_ext):
             return
         target = os.path.abspath(self.get_ext_fullpath(extension.name))
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        shutil.copy2(os.path.join(cmake("libguard_python", python=True), "lib", "python", "_core.so"), target)
+        copy_stripped(os.path.join(cmake("libguard_python", python=True), "lib", "python", "_core.so"), target)
 
 
 class BuildPython(build_py):
@@ -79,7 +85,7 @@ def programs():
     os.makedirs(os.path.join(HERE, folder), exist_ok=True)
     files = []
     for place, name in (("bin", "libguard"), ("lib", "libguard_preload.so")):
-        shutil.copy2(os.path.join(build, place, name), os.path.join(HERE, folder, name))
+        copy_stripped(os.path.join(build, place, name), os.path.join(HERE, folder, name))
         files.append((place, [os.path.join(folder, name)]))
     return files
 

@@ -37,7 +37,7 @@ Phase phase_from(const std::string& name);  // "init", "serving"
 Role role_from(const std::string& name);    // "stack", "caller", "spawned"
 Right right_from(const std::string& name);
 lg_group group_from(const std::string& name);
-std::vector<std::string> names_of(const RightSet& rights);
+std::vector<std::string> right_names(const RightSet& rights);
 
 // {phase: {role: [right, ...]}}
 using NamedRights = std::map<std::string, std::map<std::string, std::vector<std::string>>>;

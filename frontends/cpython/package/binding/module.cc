@@ -83,7 +83,7 @@ lg_group group_from(const std::string& name) {
                near ? "did you mean '" + *near + "'?" : "libguard.groups() lists all of them"});
 }
 
-std::vector<std::string> names_of(const RightSet& rights) {
+std::vector<std::string> right_names(const RightSet& rights) {
   std::vector<std::string> names;
   for (Right right : rights.rights()) names.push_back(right_name(right));
   return names;
@@ -93,7 +93,7 @@ NamedRights named(const std::map<Phase, std::map<Role, RightSet>>& rights) {
   NamedRights result;
   for (const auto& [phase, roles] : rights)
     for (const auto& [role, set] : roles)
-      result[std::string(phase_name(phase))][std::string(role_name(role))] = names_of(set);
+      result[std::string(phase_name(phase))][std::string(role_name(role))] = right_names(set);
   return result;
 }
 

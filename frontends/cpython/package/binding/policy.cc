@@ -95,7 +95,7 @@ void bind_rules(py::module_& module) {
       .def(
           "rights",
           [](const Rules& rules, const std::string& purl, const std::string& phase, const std::string& role) {
-            return names_of(rules.rights(purl, phase_from(phase), role_from(role)));
+            return right_names(rules.rights(purl, phase_from(phase), role_from(role)));
           },
           py::arg("purl"), py::arg("phase") = "init", py::arg("role") = "stack", "Every right the library holds.")
       .def(

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// The detached door: this process gets a supervisor of its own and walks into the guard that it makes.
+//
+// Way:     before everything: the messages are those of libguard/door.h.
+// Thread:  one, at the start of the program.
+// Failure: one line and exit status 125; the process is never left half guarded.
+#include "libguard/door.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "frontends/client/supervisor.h"
+#include "libguard/frontend.h"
+
+namespace libguard {
+namespace {
+
+constexpr int kPatienceSeconds = 60;
+constexpr const char* kNoAnswer = "run `libguard doctor`, it starts a guard and says what is missing";
+
+char g_packet[LG_DOOR_MAX_PACKET];
+
+template <class T>
+void send_message(int socket, const T& message) {
+  ssize_t sent;
+  do sent = send(socket, &message, sizeof message, MSG_NOSIGNAL);
+  while (sent < 0 && errno == EINTR);
+  if (sent != sizeof message) lg_refuse_start("the supervisor went away", kNoAnswer);
+}
+
+ssize_t receive(int socket) {
+  ssize_t got;
+  do got = recv(socket, g_packet, sizeof g_packet - 1, 0);
+  while (got < 0 && errno == EINTR);
+  return got;
+}
+
+void send_listener(int socket, int listener) {
+  lg_door_listener message = {LG_ABI_VERSION};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof listener)] = {};
+  iovec part = {&message, sizeof message};
+  msghdr header = {};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof control;
+  cmsghdr* rights = CMSG_FIRSTHDR(&header);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof listener);
+  memcpy(CMSG_DATA(rights), &listener, sizeof listener);
+  ssize_t sent;
+  do sent = sendmsg(socket, &header, MSG_NOSIGNAL);
+  while (sent < 0 && errno == EINTR);
+  if (sent != sizeof message) lg_refuse_start("the supervisor did not take the listener", kNoAnswer);
+}
+
+// The supervisor's own words: "what\nhint".
+[[noreturn]] void pass_on(const lg_door_answer& answer, ssize_t size) {
+  char* text = g_packet + sizeof answer;
+  g_packet[size] = 0;
+  char* hint = strchr(text, '\n');
+  if (hint) *hint++ = 0;
+  if (hint && strchr(hint, '\n')) *strchr(hint, '\n') = 0;
+  lg_refuse_start(text[0] ? text : "the supervisor refused", hint && *hint ? hint : kNoAnswer);
+}
+
+// Reads the answer; the filter stays in g_packet behind it.
+sock_fprog read_filter(int socket) {
+  ssize_t size = receive(socket);
+  lg_door_answer answer;
+  if (size < static_cast<ssize_t>(sizeof answer)) lg_refuse_start("the supervisor did not answer", kNoAnswer);
+  memcpy(&answer, g_packet, sizeof answer);
+  if (answer.status != 0) pass_on(answer, size);
+  uint64_t count = answer.filter_bytes / sizeof(sock_filter);
+  if (answer.version != LG_ABI_VERSION || count == 0 || count > BPF_MAXINSNS ||
+      static_cast<uint64_t>(size) != sizeof answer + count * sizeof(sock_filter))
+    lg_refuse_start("the supervisor's answer is not one of this version",
+                    "libguard and libguard_preload.so must be of the same installation");
+  // Under Yama only a named process may read this one's memory.
+  prctl(PR_SET_PTRACER, answer.supervisor, 0, 0, 0);
+  return {static_cast<unsigned short>(count), nullptr};
+}
+
+int install(sock_fprog program) {
+  static sock_filter filter[BPF_MAXINSNS];
+  memcpy(filter, g_packet + sizeof(lg_door_answer), program.len * sizeof(sock_filter));
+  program.filter = filter;
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) lg_refuse_start("cannot set no_new_privs", "kernel 5.19 or newer is needed");
+  unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH |
+                        SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+  long listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+  if (listener < 0 && errno == EBUSY)
+    lg_refuse_start("another seccomp listener is already installed on this process",
+                    "run it outside of the sandbox that installed it");
+  if (listener < 0)
+    lg_refuse_start("the kernel does not take the seccomp filter", "kernel 5.19 or newer with seccomp is needed");
+  return static_cast<int>(listener);
+}
+
+}  // namespace
+}  // namespace libguard
+
+using namespace libguard;
+
+extern "C" void lg_open_door(void) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+    lg_refuse_start("no socket pair for the supervisor", "raise the limit of open files (ulimit -n)");
+  start_supervisor(pair[1]);
+  close(pair[1]);
+  timeval patience = {kPatienceSeconds, 0};
+  setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  send_message(pair[0], lg_door_request{LG_ABI_VERSION, getpid()});
+  int listener = install(read_filter(pair[0]));
+  // From here to the end only calls that everybody may make: nobody answers yet.
+  send_listener(pair[0], listener);
+  lg_door_ready ready;
+  ssize_t size = receive(pair[0]);
+  if (size != sizeof ready) lg_refuse_start("the supervisor ended before it served", kNoAnswer);
+  memcpy(&ready, g_packet, sizeof ready);
+  if (ready.version != LG_ABI_VERSION || ready.status != 0) lg_refuse_start("the supervisor cannot serve", kNoAnswer);
+  close(listener);
+  close(pair[0]);
+}

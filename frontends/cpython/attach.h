@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attaching to an interpreter as it starts: what exists already is tagged, what makes code is wrapped.
+//
+// Way:     *events*.
+// Thread:  with the GIL; at an interpreter's first events, before any code but the runtime's runs in it.
+// Failure: a layout that is not what Python says ends the process with one line.
+#pragma once
+
+#include "frontends/cpython/interpreters.h"
+
+namespace libguard {
+
+// Takes the hooks into the process, before the interpreter starts, and says hello. `problem` is why not, else null.
+const char* install_python_frontend();
+
+// The current interpreter, attached as far as it exists by now; null if there is none.
+Interpreter* attach_now();
+
+// All that attach_now waits for in the main interpreter is done.
+bool is_attached();
+
+}  // namespace libguard

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whose is code that is made at run time? The innermost library on the stack that is not the runtime.
+//
+// Way:     events -> *stack*.
+// Thread:  with the GIL.
+// Failure: nobody, or a frame without an entry: unknown.
+#include "frontends/cpython/interpreters.h"
+#include "frontends/cpython/registrar.h"
+
+namespace libguard {
+namespace {
+
+constexpr Origin kNobody = {LG_UNKNOWN, 0, 0, true};
+constexpr Origin kRuntimeItself = {LG_RUNTIME, 0, 0, true};
+
+bool entry_of_frame(Object* frame, lg_code_entry* entry) {
+  Owned code(py.PyFrame_GetCode(frame));
+  return lg_code_find(reinterpret_cast<uintptr_t>(code.get()), entry);
+}
+
+// Functions of the runtime that make code from names only. What they make before any other code than the runtime's
+// exists is the runtime's own (named tuples of the modules that the interpreter imports for itself).
+bool is_own_factory(uint32_t function) {
+  return function == function_named("collections.namedtuple") || function == function_named("dataclasses._create_fn") ||
+         function == function_named("dataclasses._FuncBuilder.add_fns_to_class");
+}
+
+}  // namespace
+
+bool innermost_entry(lg_code_entry* entry) {
+  Object* frame = py.PyEval_GetFrame();
+  return frame && entry_of_frame(frame, entry);
+}
+
+Origin creator() {
+  Object* innermost = py.PyEval_GetFrame();  // borrowed
+  if (!innermost) return kNobody;
+  py.Py_IncRef(innermost);
+  lg_code_entry entry = {};
+  bool own_factory = false;
+  for (Object* frame = innermost; frame;) {
+    Owned here(frame);
+    if (!entry_of_frame(frame, &entry)) return kNobody;
+    if (entry.library != LG_RUNTIME) return {entry.library, 0, 0, true};
+    if (frame == innermost) own_factory = is_own_factory(entry.function);
+    frame = py.PyFrame_GetBack(frame);
+  }
+  return own_factory && !foreign_code_exists() ? kRuntimeItself : kNobody;
+}
+
+}  // namespace libguard

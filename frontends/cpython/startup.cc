@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Remembers what the interpreter announced to run and recognises it when it comes.
+//
+// Way:     *events*.
+// Thread:  see startup.h.
+// Failure: see startup.h.
+#include "frontends/cpython/startup.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "frontends/cpython/registrar.h"
+#include "libguard/frontend.h"
+
+namespace libguard {
+namespace {
+
+bool g_expected;
+uint64_t g_answer;
+char g_filename[PATH_MAX];  // co_filename of what is expected
+
+void expect(const char* filename, uint64_t answer) {
+  size_t length = strlen(filename);
+  g_expected = length < sizeof g_filename;
+  if (g_expected) memcpy(g_filename, filename, length + 1);
+  g_answer = answer;
+}
+
+}  // namespace
+
+void expect_file(Object* path) {
+  ssize_t length = 0;
+  const char* text = text_of(path, &length);
+  if (text) expect(text, lg_ask_resolve(LG_RESOLVE_SOURCE, text, static_cast<uint64_t>(length)));
+}
+
+void expect_command(Object* command) {
+  ssize_t length = 0;
+  const char* text = text_of(command, &length);
+  if (text) expect("<string>", lg_ask_resolve(LG_RESOLVE_COMMAND, text, static_cast<uint64_t>(length)));
+}
+
+void tag_first_code(Object* code) {
+  ssize_t length = 0;
+  const char* filename = text_of(field<Object*>(code, py.layout.code_filename), &length);
+  bool announced = g_expected && filename && strcmp(filename, g_filename) == 0;
+  g_expected = false;
+  tag(code, announced ? origin_of(g_answer) : Origin{LG_UNKNOWN, 0, 0, true});
+}
+
+}  // namespace libguard

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""300 rounds: code of one library is freed, code of another gets its memory."""
+
+import gc
+
+import probe
+from probe import APPLICATION, LIBA, check
+
+import liba
+import libb
+
+gc.disable()
+wrong = missing = reused = 0
+epoch = int(probe.ask("epoch"))
+for round in range(300):
+    text = "def made():\n    return %d\n" % round
+    first = liba.make_by_exec(text, "made").__code__
+    address = id(first)
+    if probe.entry(first) != "%d -" % LIBA:
+        missing += 1
+    del first
+    if probe.ask("entry %d" % address) != "none":
+        wrong += 1
+    space = {}
+    exec(compile(text, "x", "exec"), space)
+    second = space["made"].__code__
+    reused += id(second) == address
+    got = probe.entry(second)
+    if got == "none":
+        missing += 1
+    elif got != "%d -" % APPLICATION:
+        wrong += 1
+    del second, space
+check("wrong", wrong, 0)
+check("missing", missing, 0)
+check("reused often enough to be a test", reused > 100, True)
+check("epoch went on", int(probe.ask("epoch")) >= epoch + 600, True)
+check("lost", probe.ask("lost"), "0 0")
+
+# Code that is in nobody's way: 5000 objects alive at once, then gone.
+many = [compile("%d" % i, "x", "eval") for i in range(5000)]
+check("all have entries", sum(probe.entry(c) == "1 -" for c in many), 5000)
+addresses = [id(c) for c in many]
+del many
+check("all are gone", sum(probe.ask("entry %d" % a) == "none" for a in addresses), 5000)
+probe.finish()
