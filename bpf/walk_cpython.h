@@ -231,7 +231,7 @@ LG_STEP_INLINE int lg_python_confirm(LG_READER *reader, const struct lg_python_o
 enum lg_found { LG_ABSENT = -1, LG_ELSEWHERE = 0, LG_FOUND = 1 };
 
 /* Looks for a code in one bucket. ABSENT: a slot that was never used ends the search; ELSEWHERE: try the next bucket. */
-LG_STEP_INLINE int lg_code_find(const struct lg_code_bucket *bucket, __u64 code, struct lg_code_entry *entry)
+LG_STEP_INLINE int lg_bucket_find(const struct lg_code_bucket *bucket, __u64 code, struct lg_code_entry *entry)
 {
   if (code <= LG_CODE_TOMBSTONE)
     return LG_ABSENT;

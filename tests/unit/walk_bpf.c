@@ -17,7 +17,7 @@ struct walk {
 int frame_step(struct walk *w)
 {
   int step = lg_python_step(0, &w->offsets, &w->program, &w->cursor);
-  if (step == LG_STEP_FRAME && lg_code_find(&w->bucket, w->cursor.code, &w->entry) != LG_FOUND)
+  if (step == LG_STEP_FRAME && lg_bucket_find(&w->bucket, w->cursor.code, &w->entry) != LG_FOUND)
     w->entry = lg_code_untold(&w->program, w->cursor.code);
   return step;
 }

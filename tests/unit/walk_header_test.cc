@@ -222,7 +222,7 @@ TEST(WalkHeader, BucketsAgreeWithAMap) {
   const auto find = [&](uint64_t code, lg_code_entry* entry) {
     for (uint32_t probe = 0; probe < LG_TABLE_PROBES; probe++) {
       const auto& bucket = table[(lg_code_bucket_of(code) + probe) & (LG_TABLE_BUCKETS - 1)];
-      const int answer = lg_code_find(&bucket, code, entry);
+      const int answer = lg_bucket_find(&bucket, code, entry);
       if (answer != LG_ELSEWHERE) return answer == LG_FOUND;
     }
     return false;

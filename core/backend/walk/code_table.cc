@@ -75,7 +75,7 @@ bool CodeTable::read_missing() {
     for (size_t i = 0; i < read; i++) {
       lg_code_entry& entry = missing_[begin + i];
       lg_code_entry found{};
-      const int answer = lg_code_find(&buckets_[i], entry.code, &found);
+      const int answer = lg_bucket_find(&buckets_[i], entry.code, &found);
       if (answer == LG_FOUND) take(entry, found);
       if (answer == LG_ELSEWHERE && !read_further(entry)) complete = false;
     }
@@ -90,7 +90,7 @@ bool CodeTable::read_further(lg_code_entry& entry) {
     const uint32_t index = (lg_code_bucket_of(entry.code) + probe) & (LG_TABLE_BUCKETS - 1);
     if (!memory_.read(table_ + sizeof(bucket) * index, &bucket)) return false;
     lg_code_entry found{};
-    const int answer = lg_code_find(&bucket, entry.code, &found);
+    const int answer = lg_bucket_find(&bucket, entry.code, &found);
     if (answer == LG_FOUND) take(entry, found);
     if (answer != LG_ELSEWHERE) return true;
   }
