@@ -80,7 +80,7 @@ def programs():
     """Builds the command and the client before setup() asks which files there are."""
     if not {"bdist_wheel", "install", "build"} & set(sys.argv) or os.environ.get("LIBGUARD_WITHOUT_PROGRAMS"):
         return []
-    build = cmake("libguard", "libguard_preload")
+    build = cmake("libguard", "guard_preload")
     folder = os.path.join("build", "programs")
     os.makedirs(os.path.join(HERE, folder), exist_ok=True)
     files = []
