@@ -59,6 +59,21 @@ static inline __u32 lg_first_rule(__u32 nr)
   return nr < LG_NUMBERS ? lg_numbers[nr].first_rule : LG_NO_RULE;
 }
 
+/* The compiler forgets what it knows of the value; the verifier needs the bound that follows. */
+#define LG_OPAQUE(value) __asm__ volatile("" : "+r"(value))
+
+/* The i-th rule of a number, null after the last one. */
+static inline const struct lg_rule *lg_rule_of(__u32 nr, __u32 i)
+{
+  __u32 at = lg_first_rule(nr) + i;
+
+  if (at >= LG_RULE_COUNT)
+    return 0;
+  LG_OPAQUE(at);
+  at &= LG_RULE_SLOTS - 1;
+  return lg_rules[at].nr == nr ? &lg_rules[at] : 0;
+}
+
 /* Do the tests of a rule hold that look at arguments? *family is set if the rule asks for the family as well. */
 static inline int lg_rule_holds(const struct lg_rule *rule, const __u64 *values, int *family)
 {
@@ -83,19 +98,18 @@ static inline int lg_rule_holds(const struct lg_rule *rule, const __u64 *values,
 static inline __u16 lg_classify(__u32 nr, const __u64 *args, __u32 self_tgid, __u32 family)
 {
   __u64 values[8] = {args[0], args[1], args[2], args[3], args[4], args[5], 0, family};
-  __u32 first = lg_first_rule(nr);
   int asks = 0;
 
   if (nr >= LG_RIGHT_NO_CALL)
     return LG_RIGHT_NO_CALL;
   values[LG_SLOT_SELF] = self_tgid != 0 && (__u32)args[0] == self_tgid;
   for (__u32 i = 0; i < LG_RULES_PER_CALL; i++) {
-    __u32 at = first + i;
+    const struct lg_rule *rule = lg_rule_of(nr, i);
 
-    if (at >= LG_RULE_COUNT || lg_rules[at].nr != nr)
+    if (!rule)
       break;
-    if (lg_rule_holds(&lg_rules[at], values, &asks))
-      return lg_rules[at].right;
+    if (lg_rule_holds(rule, values, &asks))
+      return rule->right;
   }
   return (__u16)nr;
 }
@@ -104,15 +118,12 @@ static inline __u16 lg_classify(__u32 nr, const __u64 *args, __u32 self_tgid, __
 static inline int lg_needs_family(__u32 nr, const __u64 *args)
 {
   __u64 values[8] = {args[0], args[1], args[2], args[3], args[4], args[5], 0, 0};
-  __u32 first = lg_first_rule(nr);
   int asks = 0;
 
   for (__u32 i = 0; i < LG_RULES_PER_CALL; i++) {
-    __u32 at = first + i;
+    const struct lg_rule *rule = lg_rule_of(nr, i);
 
-    if (at >= LG_RULE_COUNT || lg_rules[at].nr != nr)
-      break;
-    if (lg_rule_holds(&lg_rules[at], values, &asks) || asks)
+    if (!rule || lg_rule_holds(rule, values, &asks) || asks)
       break;
   }
   return asks;

@@ -15,6 +15,7 @@
 #define LG_RIGHT_NO_CALL 511 /* every number above the ids of system calls */
 #define LG_NO_RULE 255
 #define LG_RULE_TESTS 3
+#define LG_RULE_SLOTS 64      /* length of the table of rules, a power of two */
 #define LG_RULES_PER_CALL 32 /* at most; bounds the loop of lg_classify */
 
 /* Where a test of a rule looks: 0..5 are the arguments. */
@@ -87,7 +88,8 @@ struct lg_rule {
 #define LG_NE(slot, mask, value) {slot, LG_TEST_NE, {0}, mask##ull, value##ull}
 #define LG_IN(slot, bits) {slot, LG_TEST_IN, {0}, bits##ull, 0}
 
-static const struct lg_rule lg_rules[LG_RULE_COUNT] = {
+/* The first LG_RULE_COUNT of them; the rest is there so that an index can be masked. */
+static const struct lg_rule lg_rules[LG_RULE_SLOTS] = {
 #define LG_RULE(call, split, a, b, c) {LG_NR_##call, LG_RIGHT_##split, 0, {a, b, c}},
 #include "bpf/rights.def"
 };

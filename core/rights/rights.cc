@@ -119,7 +119,7 @@ std::vector<Right> rights_of_call(int call) {
   const auto nr = static_cast<uint16_t>(call < 0 || call > LG_RIGHT_NO_CALL ? LG_RIGHT_NO_CALL : call);
   std::vector<Right> rights;
   bool rest = true;
-  for (const lg_rule& rule : lg_rules) {
+  for (const lg_rule& rule : rules()) {
     if (rule.nr != nr) continue;
     rights.push_back(Right{rule.right});
     rest = rest && std::any_of(std::begin(rule.test), std::end(rule.test),

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,9 @@ std::vector<Right> all_rights();                                  // every right
 std::vector<Right> rights_of_call(int number);                    // every right lg_classify may answer for this number
 std::optional<std::string> suggest(std::string_view wrong_name);  // nearest right or group
 std::optional<std::string> syscall_name(int number);
+
+// The rules of all calls, those of one call in order and together.
+inline std::span<const lg_rule> rules() { return {lg_rules, LG_RULE_COUNT}; }
 
 // lg_classify and lg_needs_family for the six arguments of a call.
 Right classify(uint32_t nr, const uint64_t* args, uint32_t self_tgid, uint32_t family);

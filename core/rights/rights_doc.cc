@@ -68,7 +68,7 @@ void print_groups(std::ostream& out) {
 void print_rules(std::ostream& out) {
   out << "\n## Splits\n\nThe first line that fits gives the right; if none fits, the bare name of the call.\n"
          "Arguments count from 0.\n\n| call | right | group | when |\n|---|---|---|---|\n";
-  for (const lg_rule& rule : lg_rules)
+  for (const lg_rule& rule : rules())
     out << "| `" << *syscall_name(rule.nr) << "` | `" << right_name(Right{rule.right}) << "` | `"
         << group_name(group_of(Right{rule.right})) << "` | " << rule_text(rule) << " |\n";
 }

@@ -24,7 +24,7 @@ uint32_t action(Outcome outcome) {
 // Values around everything that a test of one argument compares with.
 std::set<uint64_t> interesting(uint32_t nr, uint32_t slot) {
   std::set<uint64_t> values = {0, 1, kSelf, ~0ull, 0xffffffff, 1ull << 32, 1ull << 63};
-  for (const lg_rule& rule : lg_rules)
+  for (const lg_rule& rule : rules())
     for (const lg_test& test : rule.test) {
       if (rule.nr != nr || test.slot != slot || test.kind == LG_TEST_ALWAYS) continue;
       for (int bit = 0; bit < 64; bit++) {
@@ -46,7 +46,7 @@ std::vector<std::array<uint64_t, 6>> argument_classes(uint32_t nr, std::mt19937_
   for (auto& arg : all[0]) arg = random();
   for (uint32_t slot = 0; slot < 6; slot++) {
     bool tested = false;
-    for (const lg_rule& rule : lg_rules)
+    for (const lg_rule& rule : rules())
       for (const lg_test& test : rule.test)
         tested |= rule.nr == nr && test.kind != LG_TEST_ALWAYS &&
                   (test.slot == slot || (slot == 0 && test.slot == LG_SLOT_SELF));

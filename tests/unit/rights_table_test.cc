@@ -178,7 +178,7 @@ TEST(RightsTable, AsksForTheFamilyOnlyWhereItMatters) {
 TEST(RightsTable, RulesFitTheLoop) {
   for (uint32_t nr = 0; nr < 512; nr++) {
     uint32_t count = 0;
-    for (const lg_rule& rule : lg_rules) count += rule.nr == nr;
+    for (const lg_rule& rule : rules()) count += rule.nr == nr;
     EXPECT_LE(count, static_cast<uint32_t>(LG_RULES_PER_CALL));
     const uint32_t first = lg_first_rule(nr);
     EXPECT_EQ(first == LG_NO_RULE, count == 0) << nr;
