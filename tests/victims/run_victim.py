@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The application of all victims: does ordinary work, uses one victim as its users would, and lives on.
 
-Usage: run_victim.py NAME --mode benign|attack|twin|learn --scratch DIR --marker FILE [--port N] [--guarded]
+Usage: run_victim.py NAME --mode benign|attack|twin|learn --scratch DIR --marker FILE --port N --other-port N [--guarded]
 Each shape is installed twice: in simple_library (the culprit) and in deploytool (the twin, which may do the same).
 `learn` is benign work of both, then the twin: what a policy is made from. The application itself starts programs,
 connects and writes files in functions of its own, so no rule for the whole process can tell an attack from its work.
@@ -41,7 +41,7 @@ class Stage:
         self.token = TOKEN
         self.facts = {}
         self.executor = concurrent.futures.ThreadPoolExecutor(2)
-        self.connection = socket.create_connection(("127.0.0.1", options.other_port), timeout=10)
+        self.connection = socket.create_connection(("127.0.0.1", options.port), timeout=10)
 
 
 def start_program():
@@ -153,7 +153,7 @@ def parse_arguments():
     parser.add_argument("--mode", choices=["benign", "attack", "twin", "learn"], required=True)
     parser.add_argument("--scratch", required=True)
     parser.add_argument("--marker", required=True)
-    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--other-port", type=int, required=True)
     parser.add_argument("--poison", default="")
     parser.add_argument("--preload", default="")
