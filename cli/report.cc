@@ -11,7 +11,6 @@
 #include <cstring>
 #include <memory>
 #include <optional>
-#include <sstream>
 
 #include "cli/guard_flags.h"
 #include "cli/verbs.h"
@@ -57,24 +56,6 @@ Result<const Format*> chosen_format(const ReportFlags& flags) {
   return flags.output.empty() ? &kFormats[1] : &kFormats[0];
 }
 
-Result<std::vector<Event>> read_events(const std::string& path) {
-  Result<std::string> text = read_file(path);
-  if (!text) return tl::unexpected(text.error());
-  std::vector<Event> events;
-  std::istringstream lines(*text);
-  size_t number = 0;
-  for (std::string line; std::getline(lines, line);) {
-    number++;
-    if (line.empty()) continue;
-    Result<Event> event = parse_event(line);
-    if (!event)
-      return fail(event.error().code, path + ":" + std::to_string(number) + ": " + event.error().what,
-                  event.error().hint);
-    events.push_back(std::move(*event));
-  }
-  return events;
-}
-
 Status put(const ReportFlags& flags, const std::string& text) {
   if (!flags.output.empty() && flags.output != "-") return write_file_atomically(flags.output, text);
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return {};
@@ -95,7 +76,7 @@ int run_report(const ReportFlags& flags) {
   }
   ReportInput input{*profile, rules ? &*rules : nullptr, {}, flags.profile.substr(flags.profile.rfind('/') + 1)};
   if (!flags.events.empty()) {
-    Result<std::vector<Event>> events = read_events(flags.events);
+    Result<std::vector<Event>> events = load_events(flags.events);
     if (!events) return complain(events.error());
     input.events = std::move(*events);
   }

@@ -5,6 +5,10 @@
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validator.hpp>
 
 #include "core/base/file.h"
 #include "core/emit/report.h"
@@ -85,6 +89,44 @@ TEST(Emit, EventsAreMergedById) {
   EXPECT_EQ(view.events[0].event.count, 10u);
   EXPECT_EQ(view.events_left_out, 1u);
   EXPECT_NO_FATAL_FAILURE(row_of(view, "pkg:pypi/simple-library@0.1.0"));  // a row though never recorded
+}
+
+TEST(Emit, PolicySaysWhatItWouldRefuse) {
+  Profile profile = small_profile();
+  auto policy = parse_policy(
+      "version: 1\nmode: enforce\ndefaults: [\"@base\", \"@io\", \"@code-map\", \"@file-read\"]\n"
+      "libraries:\n  application: { grant: [\"@net-out\", \"@exec\", \"@native-load\"] }\n"
+      "  pkg:pypi/deploytool: { grant: [\"@exec\"] }\n  pkg:pypi/urllib3: { grant: [\"@net-out\"] }\n",
+      "policy.yaml");
+  ASSERT_TRUE(policy) << policy.error().what;
+  auto rules = Rules::compile(*policy, nullptr);
+  ASSERT_TRUE(rules) << rules.error().what;
+  View view = make_view({profile, &*rules, {}, "t"});
+  auto denied = [&](const char* purl, const char* right, Phase phase) {
+    return view.rows[row_of(view, purl)].cells.at({*find_right(right), phase}).any_denied();
+  };
+  EXPECT_FALSE(denied("pkg:pypi/urllib3@2.2.2", "connect", Phase::kServing));
+  EXPECT_TRUE(denied("pkg:pypi/urllib3@2.2.2", "py:import.extension", Phase::kInit));
+  EXPECT_TRUE(denied("pkg:pypi/requests@2.31.0", "connect", Phase::kServing));
+  EXPECT_FALSE(denied("application", "connect", Phase::kServing));
+  EXPECT_FALSE(denied("pkg:pypi/deploytool@1.2.0", "execve", Phase::kInit));
+  EXPECT_TRUE(denied("pkg:pypi/deploytool@1.2.0", "connect", Phase::kInit));  // spawned git
+  EXPECT_FALSE(denied("runtime", "connect", Phase::kServing));                // transparent
+}
+
+TEST(Emit, JsonFitsItsSchema) {
+  Profile profile = small_profile();
+  auto text = render_json(small_input(profile));
+  ASSERT_TRUE(text);
+  auto schema_text = read_file(REPORT_SCHEMA);
+  ASSERT_TRUE(schema_text);
+  nlohmann::json schema_json = nlohmann::json::parse(*schema_text), report = nlohmann::json::parse(*text);
+  valijson::Schema schema;
+  valijson::SchemaParser().populateSchema(valijson::adapters::NlohmannJsonAdapter(schema_json), schema);
+  valijson::Validator validator;
+  EXPECT_TRUE(validator.validate(schema, valijson::adapters::NlohmannJsonAdapter(report), nullptr));
+  report["libraries"][0]["cells"][0]["phase"] = "later";
+  EXPECT_FALSE(validator.validate(schema, valijson::adapters::NlohmannJsonAdapter(report), nullptr));
 }
 
 TEST(Heatmap, IsSelfContained) {
