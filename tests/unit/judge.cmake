@@ -12,3 +12,12 @@ if(BPF_CLANG)
 else()
   message(WARNING "clang is missing: the test unit_judge_compiles_for_bpf is not built")
 endif()
+find_program(BPFTOOL bpftool PATHS /usr/sbin /sbin)
+if(BPF_CLANG AND BPFTOOL)
+  # The verifier accepts classifier and judge; needs root.
+  set(pin /sys/fs/bpf/libguard_judge_probe)
+  add_test(NAME bpf_judge_loads
+           COMMAND sh -c "rm -f ${pin} && '${BPFTOOL}' prog load judge_probe.bpf.o ${pin} && rm ${pin}"
+           WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+  set_tests_properties(bpf_judge_loads PROPERTIES LABELS bpf FIXTURES_REQUIRED judge_probe)
+endif()
