@@ -19,7 +19,7 @@ struct Finding {
 };
 
 std::vector<Finding> examine_kernel();
-std::vector<Finding> examine_backend(const std::string& client_path);
+std::vector<Finding> examine_backend();
 // `python`: path or name of an interpreter; empty: python3 of PATH, a note if there is none.
 std::vector<Finding> examine_python(const std::string& python);
 

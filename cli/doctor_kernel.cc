@@ -46,7 +46,8 @@ Finding examine_yama() {
   std::string scope = first_line("/proc/sys/kernel/yama/ptrace_scope");
   if (scope.empty()) return {Finding::kGood, "Yama", "not there: the supervisor may read its programs", ""};
   if (scope == "0" || scope == "1") return {Finding::kGood, "Yama", "ptrace_scope " + scope, ""};
-  return {Finding::kNote, "Yama", "ptrace_scope " + scope + ": memory is read through descriptors; fork children slower",
+  return {Finding::kNote, "Yama",
+          "ptrace_scope " + scope + ": memory is read through descriptors; fork children slower",
           "sysctl kernel.yama.ptrace_scope=1 if you may"};
 }
 

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// `libguard policy new PROFILE`: the policy that allows what was recorded.
+//
+// Way:     profile -> policy.
+// Thread:  main thread.
+// Failure: exit 2 with one line and a hint.
+#include <filesystem>
+#include <memory>
+
+#include "cli/answer.h"
+#include "cli/policy_verbs.h"
+#include "core/base/text.h"
+
+namespace libguard {
+namespace {
+
+struct NewOptions {
+  std::string profile, output, mode = "enforce";
+  bool exact = false, json = false;
+};
+
+// The profile as seen from the policy's place.
+std::string name_beside(const std::string& profile, const std::string& policy) {
+  namespace fs = std::filesystem;
+  if (policy.empty() || policy == "-") return profile;
+  std::error_code error;
+  fs::path from = fs::absolute(policy, error).parent_path().lexically_normal();
+  fs::path name = fs::absolute(profile, error).lexically_normal().lexically_relative(from);
+  return name.empty() ? profile : name.string();
+}
+
+int run_new(const NewOptions& options) {
+  auto mode = find_mode(options.mode);
+  if (!mode)
+    return trouble({Code::kInvalid, "unknown mode '" + options.mode + "'",
+                    did_you_mean(options.mode, {"observe", "detect", "enforce"})});
+  auto profile = load_profile(options.profile);
+  if (!profile) return trouble(profile.error());
+  if (profile->observations.empty())
+    return trouble(
+        {Code::kInvalid, options.profile + " holds no observation", "record again, with work for the program"});
+  NewPolicyOptions how{options.exact, *mode, name_beside(options.profile, options.output)};
+  auto text = new_policy(*profile, options.profile, how);
+  if (!text) return trouble(text.error());
+  if (!options.json) return answer_to(options.output, *text, kYes);
+  auto policy = parse_policy(*text, "policy");
+  return policy ? answer_to(options.output, to_json(*policy), kYes) : trouble(policy.error());
+}
+
+}  // namespace
+
+void add_policy_new(CLI::App& policy, Verbs& verbs) {
+  auto options = std::make_shared<NewOptions>();
+  CLI::App* verb = policy.add_subcommand("new", "Write the policy that allows what a profile saw");
+  verb->add_option("PROFILE", options->profile, "A profile that record wrote")->required();
+  verb->add_option("-o,--output", options->output, "File to write; else standard output");
+  verb->add_option("--mode", options->mode, "observe, detect or enforce (default)");
+  verb->add_flag("--exact", options->exact, "Grant by exact right everywhere, not by group");
+  verb->add_flag("--json", options->json, "Write JSON, without comments");
+  verbs.push_back({verb, [options] { return run_new(*options); }});
+}
+
+}  // namespace libguard

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes guard and backend, serves until the last guarded task has ended, says what happened.
+//
+// Way:     see session.h.
+// Thread:  see session.h.
+// Failure: see session.h.
+#include "cli/session.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+#include "cli/announcement.h"
+#include "cli/progress.h"
+#include "cli/summary.h"
+#include "core/backend/notify/abilities.h"
+#include "core/backend/notify/detached.h"
+#include "core/backend/notify/notify_backend.h"
+#include "core/backend/notify/spawn.h"
+#include "core/base/file.h"
+#include "core/base/text.h"
+#include "core/rights/seccomp_filter.h"
+
+extern char** environ;
+
+namespace libguard {
+namespace {
+
+struct Session {
+  GuardFlags flags;
+  std::vector<std::string> command;
+  std::string client;
+  std::unique_ptr<Guard> guard;
+  std::unique_ptr<NotifyBackend> backend;
+  std::vector<sock_filter> filter;
+  std::unique_ptr<Announcement> announcement;
+  Announced announced;
+};
+
+void print_event(const Event& event) { std::fprintf(stderr, "libguard: %s\n", to_text_line(event).c_str()); }
+
+// A recording whose profile cannot be written is lost: found out before the program starts.
+Status check_output(const GuardFlags& flags) {
+  if (!flags.record) return {};
+  if (flags.profile.empty())
+    return fail(Code::kInvalid, "no place for the profile", "name it: libguard record -o app.profile.json -- CMD");
+  std::string directory = flags.profile.substr(0, flags.profile.find_last_of('/') + 1);
+  if (directory.empty()) directory = ".";
+  if (::access(directory.c_str(), W_OK | X_OK) == 0) return {};
+  return fail(Code::kDenied, "cannot write the profile to " + flags.profile + ": " + std::strerror(errno),
+              "name a file in a directory that you may write to");
+}
+
+Result<std::unique_ptr<Session>> make_session(const GuardFlags& flags, const std::vector<std::string>& command) {
+  auto session = std::make_unique<Session>();
+  session->flags = flags;
+  session->command = command;
+  if (auto output = check_output(flags); !output) return tl::unexpected(output.error());
+  auto client = find_client();
+  if (!client) return tl::unexpected(client.error());
+  session->client = *client;
+  auto options = make_guard_options(flags, command);
+  if (!options) return tl::unexpected(options.error());
+  Announced& announced = session->announced;
+  if (options->policy) announced.policy_path = flags.policy, announced.policy_digest = options->policy->digest;
+  announced.events_path = options->events_path;
+  if (!flags.quiet) options->on_event = print_event;
+  auto guard = Guard::create(std::move(*options));
+  if (!guard) return tl::unexpected(guard.error());
+  session->guard = std::move(*guard);
+  announced.mode = mode_name(session->guard->mode());
+  announced.recording = flags.record;
+  if (auto able = check_kernel(); !able) return tl::unexpected(able.error());
+  if (session->guard->mode() == Mode::kEnforce)
+    if (auto proved = run_canary(); !proved) return tl::unexpected(proved.error());
+  return session;
+}
+
+Status make_backend(Session& session) {
+  bool enforcing = session.guard->mode() == Mode::kEnforce;
+  BackendOptions options;
+  options.outcomes = session.guard->outcomes();
+  force_notify(options.outcomes, enforcing);
+  auto filter = make_filter({options.outcomes, EPERM});
+  if (!filter) return tl::unexpected(filter.error());
+  session.filter = std::move(*filter);
+  options.matrix = session.guard->matrix();
+  options.observe_everything = session.guard->recording();
+  options.client_path = session.client;
+  options.protected_paths = session.guard->protected_paths();
+  options.emulate_opens = enforcing;
+  session.backend = std::make_unique<NotifyBackend>(std::move(options), *session.guard);
+  return {};
+}
+
+void announce(Session& session, pid_t program) {
+  Announced& announced = session.announced;
+  announced.supervisor = ::getpid();
+  announced.program = program;
+  announced.backend = "notify";
+  announced.command = session.command;
+  announced.started = utc_timestamp(unix_milliseconds_now());
+  session.announcement = std::make_unique<Announcement>(announced);
+}
+
+// Final counts, profile, summary. False: the profile could not be written.
+bool conclude(Session& session) {
+  Guard::Summary summary = session.guard->finish(losses_of(session.backend->counters()));
+  bool saved = true;
+  if (summary.profile) {
+    if (auto written = save_profile(*summary.profile, session.flags.profile); !written) {
+      print_error(written.error());
+      saved = false;
+    }
+  }
+  if (!session.flags.quiet) print_summary(summary, session.flags, *session.backend);
+  if (!session.flags.summary.empty()) {
+    auto written = write_file_atomically(session.flags.summary, summary_json(summary, *session.backend));
+    if (!written) print_error(written.error());
+  }
+  return saved;
+}
+
+int exit_status(int wait_status) {
+  if (WIFSIGNALED(wait_status)) return 128 + WTERMSIG(wait_status);
+  return WEXITSTATUS(wait_status);
+}
+
+std::vector<std::string> current_environment() {
+  std::vector<std::string> all;
+  for (char** entry = environ; *entry != nullptr; entry++) all.emplace_back(*entry);
+  return all;
+}
+
+int refuse_to_start(const Error& error) {
+  print_error(error);
+  return kSessionFailed;
+}
+
+}  // namespace
+
+int run_command(const GuardFlags& flags, const std::vector<std::string>& command) {
+  if (command.empty())
+    return refuse_to_start({Code::kInvalid, "no command to run", "libguard record|run [OPTIONS] -- CMD ARGUMENTS"});
+  auto made = make_session(flags, command);
+  if (!made) return refuse_to_start(made.error());
+  Session& session = **made;
+  if (auto backend = make_backend(session); !backend) return refuse_to_start(backend.error());
+  auto child = spawn_guarded({command, current_environment(), session.client, session.filter});
+  if (!child) return refuse_to_start(child.error());
+  if (auto started = session.backend->start_door(child->take_listener(), child->pid()); !started)
+    return refuse_to_start(started.error());
+  announce(session, child->pid());
+  {
+    ProgressLine progress(*session.guard, flags.record && !flags.quiet);
+    child->go();
+    session.backend->serve();
+  }
+  bool saved = conclude(session);
+  int status = exit_status(session.backend->child_status());
+  if (int error = child->exec_error(); error != 0) {
+    std::fprintf(stderr, "libguard: cannot run %s: %s\nhint: is it the right name, and executable?\n",
+                 command.front().c_str(), std::strerror(error));
+    return status;
+  }
+  if (!saved) return kSessionFailed;
+  if (status == 0 && flags.fail_on_deviation && session.guard->progress().deviations != 0) return kDeviationsFound;
+  return status;
+}
+
+int supervise(int door_fd) {
+  auto door = DetachedDoor::accept(door_fd);
+  if (!door) return refuse_to_start(door.error());
+  auto command_text = read_file("/proc/" + std::to_string(door->pid()) + "/cmdline");
+  std::vector<std::string> command;
+  if (command_text)
+    for (const char* word = command_text->c_str(); word < command_text->c_str() + command_text->size();
+         word += std::strlen(word) + 1)
+      command.emplace_back(word);
+  auto made = make_session(flags_from_environment(), command);
+  Status ready;
+  if (made) ready = make_backend(**made);
+  if (!made || !ready) {
+    door->refuse(kSessionFailed, made ? ready.error() : made.error());
+    return kSessionFailed;
+  }
+  Session& session = **made;
+  auto listener = door->exchange(session.filter);
+  if (!listener) return refuse_to_start(listener.error());
+  if (auto started = session.backend->start_running(*listener, door->pid()); !started)
+    return refuse_to_start(started.error());
+  announce(session, door->pid());
+  if (auto opened = door->ready(); !opened) return refuse_to_start(opened.error());
+  session.backend->serve();
+  return conclude(session) ? 0 : kSessionFailed;
+}
+
+}  // namespace libguard

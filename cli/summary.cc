@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The last lines on stderr, and the summary file.
+//
+// Way:     see summary.h.
+// Thread:  main thread.
+// Failure: none.
+#include "cli/summary.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace libguard {
+
+Counters losses_of(const Counters& counters) {
+  // The other counters are amounts of work.
+  static const std::set<std::string> kLosses = {
+      "unknown_makers",   "unknown_images", "no_hello", "handoffs_lost", "native_scans_failed",
+      "descriptors_lost", "unknown_frames", "faults",   "truncated"};
+  Counters losses;
+  for (const auto& [cause, count] : counters)
+    if (count != 0 && kLosses.count(cause)) losses.emplace(cause, count);
+  return losses;
+}
+
+void print_summary(const Guard::Summary& summary, const GuardFlags& flags, const NotifyBackend& backend) {
+  std::string losses;
+  for (const auto& [cause, count] : summary.losses) losses += " " + cause + " " + std::to_string(count);
+  if (summary.profile) {
+    size_t libraries = summary.profile->libraries.size();
+    std::fprintf(stderr, "libguard: %zu libraries, %zu observations, %llu calls written to %s\n", libraries,
+                 summary.profile->observations.size(), static_cast<unsigned long long>(backend.calls()),
+                 flags.profile.c_str());
+  } else if (summary.deviations != 0) {
+    std::fprintf(stderr, "libguard: %llu deviations of %zu kinds%s%s\n",
+                 static_cast<unsigned long long>(summary.deviations), summary.kinds,
+                 flags.events.empty() ? "" : "; explain them: libguard explain ", flags.events.c_str());
+  }
+  if (!losses.empty()) std::fprintf(stderr, "libguard: not seen or lost:%s\n", losses.c_str());
+}
+
+std::string summary_json(const Guard::Summary& summary, const NotifyBackend& backend) {
+  nlohmann::ordered_json json;
+  json["deviations"] = summary.deviations;
+  json["kinds"] = summary.kinds;
+  json["losses"] = summary.losses;
+  json["counters"] = backend.counters();
+  return json.dump(2) + "\n";
+}
+
+}  // namespace libguard
