@@ -6,6 +6,7 @@
 // Failure: see attach.h.
 #include "frontends/cpython/attach.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "frontends/cpython/hook.h"
@@ -19,16 +20,20 @@ namespace {
 
 constexpr uint16_t kTypeFlags = 168, kTypeDict = 264;
 constexpr uint64_t kHeapType = 1u << 9;
-constexpr int kFrames = 64;  // compared by the self-check
+constexpr int kFrames = 64;   // compared by the self-check
+constexpr int kDeepest = 4;   // classes in classes, closures of closures
+constexpr const char* kPropertyParts[] = {"fget", "fset", "fdel"};
 
 bool g_attached, g_busy;
 
 void tag_object(Object* object, const Origin& origin, int depth);
 
-void tag_attribute(Object* object, const char* name, const Origin& origin) {
+void tag_attribute(Object* object, const char* name, const Origin& origin, int depth) {
   Owned value(py.PyObject_GetAttrString(object, name));
   if (!value) return py.PyErr_Clear();
-  if (py.is(value.get(), py.PyFunction_Type)) tag_object(value.get(), origin, 0);
+  if (!py.is(value.get(), py.PyTuple_Type)) return tag_object(value.get(), origin, depth + 1);
+  for (ssize_t i = 0; i < py.PyTuple_Size(value.get()); i++)  // the cells of a closure
+    tag_attribute(py.PyTuple_GetItem(value.get(), i), "cell_contents", origin, depth + 1);
 }
 
 void tag_dict(Object* dict, const Origin& origin, int depth) {
@@ -37,18 +42,30 @@ void tag_dict(Object* dict, const Origin& origin, int depth) {
   while (py.PyDict_Next(dict, &position, &key, &value)) tag_object(value, origin, depth);
 }
 
+void tag_function(Object* function, Object* code, const Origin& origin) {
+  Owned name(py.PyObject_GetAttrString(function, "__qualname__"));
+  if (!name) py.PyErr_Clear();
+  ssize_t length = 0;
+  const char* text = name ? text_of(name.get(), &length) : nullptr;
+  const char* last = text ? static_cast<const char*>(memrchr(text, '.', static_cast<size_t>(length))) : nullptr;
+  tag(code, origin, text, last ? static_cast<size_t>(last + 1 - text) : 0);
+}
+
 // Functions are reached through modules and classes; inner functions through the constants of outer ones.
 void tag_object(Object* object, const Origin& origin, int depth) {
   if (py.is(object, py.PyFunction_Type)) {
     Object* code = field<Object*>(object, py.layout.function_code);
     if (!is_code(code) || !layout_holds(code))
       lg_refuse_start("this interpreter's objects are not laid out as expected", "use CPython 3.9 to 3.13 as released");
-    tag(code, origin);
+    tag_function(object, code, origin);
+    if (depth < kDeepest) tag_attribute(object, "__closure__", origin, depth);  // a decorator holds what it decorates
+  } else if (depth >= kDeepest) {
+    return;
   } else if (py.is(object, py.PyStaticMethod_Type) || py.is(object, py.PyClassMethod_Type)) {
-    tag_attribute(object, "__func__", origin);
+    tag_attribute(object, "__func__", origin, depth);
   } else if (py.is(object, py.PyProperty_Type)) {
-    tag_attribute(object, "fget", origin);
-  } else if (py.is(object, py.PyType_Type) && depth < 3 && (field<uint64_t>(object, kTypeFlags) & kHeapType)) {
+    for (const char* part : kPropertyParts) tag_attribute(object, part, origin, depth);
+  } else if (py.is(object, py.PyType_Type) && (field<uint64_t>(object, kTypeFlags) & kHeapType)) {
     Object* dict = field<Object*>(object, kTypeDict);
     if (dict) tag_dict(dict, origin, depth + 1);
   }
@@ -134,6 +151,15 @@ Interpreter* attach_now() {
   return interpreter;
 }
 
+namespace {
+
+// A program that only embeds Python (a debugger, an editor) is its executable's library: no hello, no hooks.
+bool only_embeds_python(long answer) {
+  return answer == -EOPNOTSUPP && strncmp(program_invocation_short_name, "python", 6) != 0;
+}
+
+}  // namespace
+
 const char* install_python_frontend() {
   lg_hello hello = {};
   hello.runtime = LG_RUNTIME_CPYTHON;
@@ -143,6 +169,7 @@ const char* install_python_frontend() {
   hello.image_low = py.image_low;
   hello.image_high = py.image_high;
   long answer = lg_say_hello(&hello);
+  if (only_embeds_python(answer)) return nullptr;
   if (answer < 0) return "the guard refused this program's hello";
   if (py.PySys_AddAuditHook(&audit, nullptr) != 0) return "CPython did not take the audit hook";
   if (py.PyFile_SetOpenCodeHook(&open_code, nullptr) != 0) return "CPython did not take the open-code hook";

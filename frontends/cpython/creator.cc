@@ -25,6 +25,12 @@ bool is_own_factory(uint32_t function) {
          function == function_named("dataclasses._FuncBuilder.add_fns_to_class");
 }
 
+// Loaders with a file read it through the open-code hook, which makes their code known. What else they load came from
+// a loader or finder that is no longer on the stack: whoever imports is not its maker.
+bool is_loading(const lg_code_entry& entry) {
+  return (entry.vouching & LG_VOUCH_IMPORT) || entry.function == function_named("importlib.abc.InspectLoader.source_to_code");
+}
+
 }  // namespace
 
 bool innermost_entry(lg_code_entry* entry) {
@@ -42,6 +48,7 @@ Origin creator() {
     Owned here(frame);
     if (!entry_of_frame(frame, &entry)) return kNobody;
     if (entry.library != LG_RUNTIME) return {entry.library, 0, 0, true};
+    if (frame == innermost && is_loading(entry)) return kNobody;
     if (frame == innermost) own_factory = is_own_factory(entry.function);
     frame = py.PyFrame_GetBack(frame);
   }

@@ -32,7 +32,8 @@ constexpr int kSlotCall = 50, kSlotDealloc = 52;
 
 Object* call_handoff(Object* self, Object* arguments, Object* keywords) {
   auto* handoff = reinterpret_cast<Handoff*>(self);
-  if (!handoff->callable || py.PyTuple_Size(arguments) != 0 || keywords) {
+  if (!handoff->callable || py.PyTuple_Size(arguments) != 0 ||
+      (keywords && py.PyDict_Size(keywords) != 0)) {
     py.PyErr_SetString(*py.type_error, "libguard: a hand-off is called without arguments");
     return nullptr;
   }

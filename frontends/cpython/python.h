@@ -108,6 +108,7 @@ using OpenCodeHook = Object* (*)(Object*, void*);
   X(Object*, PyTuple_GetItem, (Object*, ssize_t))                         \
   X(Object*, PyTuple_New, (ssize_t))                                      \
   X(Object*, PyDict_New, ())                                              \
+  X(ssize_t, PyDict_Size, (Object*))                                      \
   X(const char*, PyUnicode_AsUTF8AndSize, (Object*, ssize_t*))            \
   X(int, PyUnicode_Compare, (Object*, Object*))                           \
   X(Object*, PyUnicode_EncodeFSDefault, (Object*))                        \

@@ -64,10 +64,10 @@ void descend(Object* code, const Origin& origin, Name& name, int depth) {
     if (own) name.add(own, static_cast<size_t>(length));
   }
   enter(code, origin, function_of(code, origin, name));
-  if (depth == 0)
-    name.length = 0;  // "<module>" is no prefix
-  else if (field<uint32_t>(code, py.layout.code_flags) & kOptimized)
+  if (field<uint32_t>(code, py.layout.code_flags) & kOptimized)
     name.add(".<locals>.", 10);
+  else if (depth == 0)
+    name.length = 0;  // "<module>" is no prefix
   else
     name.add(".", 1);
   Object* constants = field<Object*>(code, py.layout.code_consts);
@@ -91,10 +91,11 @@ Origin origin_of(uint64_t answer) {
   return {LG_RESOLVED_LIBRARY(answer), LG_RESOLVED_VOUCHING(answer), LG_RESOLVED_MODULE(answer), false};
 }
 
-void tag(Object* code, const Origin& origin) {
+void tag(Object* code, const Origin& origin, const char* prefix, size_t length) {
   if (!is_code(code) || has_entry(code)) return;
   if (origin.library != LG_RUNTIME) note_foreign_code();
   Name name;
+  name.add(prefix, length);
   descend(code, origin, name, 0);
 }
 

@@ -22,13 +22,15 @@ struct Origin {
 // From the answer of lg_ask_resolve; a file that may not stand for its library gives unknown code.
 Origin origin_of(uint64_t answer);
 
-// Enters `code` and all code in its constants; code that has an entry keeps it.
-void tag(Object* code, const Origin& origin);
+// Enters `code` and all code in its constants; code that has an entry keeps it. `prefix` stands before its name
+// ("Class."), for code that is not a module's.
+void tag(Object* code, const Origin& origin, const char* prefix = "", size_t length = 0);
 
 // Enters code that was made just now by whoever is on the stack.
 void tag_by_creator(Object* code);
 
-// The library that makes code now: innermost on the stack that is not runtime; unknown if there is none.
+// The library that makes code now: innermost on the stack that is not runtime; unknown if there is none, and for
+// code that the import machinery makes: what it loads without reading a code file came from a loader that is gone.
 Origin creator();
 
 // The innermost frame's code has an entry: fills it. False: no frame or no entry.

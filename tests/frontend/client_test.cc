@@ -32,17 +32,18 @@ class ClientTest : public testing::TestWithParam<PythonFound> {
     fs::copy(fs::path(TEST_DATA) / "site", base_ / "site", fs::copy_options::recursive);
     fs::copy(fs::path(TEST_DATA) / "app", base_ / "app", fs::copy_options::recursive);
     fs::create_directory(base_ / "young");
-    environment_ = {{"PYTHONPATH", (base_ / "site").string()}, {"BASE", base_.string()}, {"HOME", base_.string()}};
+    environment_ = {{"PYTHONPATH", (base_ / "site").string()}, {"BASE", base_.string()}, {"HOME", base_.string()},
+                    {"PYTHONDONTWRITEBYTECODE", ""}};
   }
   void TearDown() override { fs::remove_all(base_); }
 
   FakeSupervisor supervisor() {
-    return FakeSupervisor({{GetParam().stdlib, LG_RUNTIME, true},
-                           {GetParam().stdlib + "/site-packages", LG_UNKNOWN, false},
-                           {(base_ / "site/liba").string(), kLibA, true},
-                           {(base_ / "site/libb").string(), kLibB, true},
-                           {(base_ / "site/young").string(), kLibB, false},
-                           {(base_ / "app").string(), LG_APPLICATION, true}});
+    return FakeSupervisor({{GetParam().stdlib, LG_RUNTIME, true, ""},
+                           {GetParam().stdlib + "/site-packages", LG_UNKNOWN, false, ""},
+                           {(base_ / "site/liba").string(), kLibA, true, "liba"},
+                           {(base_ / "site/libb").string(), kLibB, true, "libb"},
+                           {(base_ / "site/young").string(), kLibB, false, "young"},
+                           {(base_ / "app").string(), LG_APPLICATION, true, ""}});
   }
 
   ProgramResult run_script(FakeSupervisor& supervisor, const std::string& script) {
@@ -72,6 +73,7 @@ TEST_P(ClientTest, ForkedChildrenKeepTheArea) { expect_success("forks.py"); }
 TEST_P(ClientTest, CompiledFilesAreReadFromTheCacheToo) {
   FakeSupervisor fake = supervisor();
   EXPECT_EQ(run_script(fake, "identity.py").status, 0);
+  EXPECT_TRUE(fs::exists(base_ / "site/liba/__pycache__"));
   ProgramResult second = run_script(fake, "identity.py");
   EXPECT_EQ(second.status, 0) << second.out;
 }

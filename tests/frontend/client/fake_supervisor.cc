@@ -130,7 +130,9 @@ uint64_t FakeSupervisor::resolve(pid_t pid, uint64_t address) {
   auto named = [&](uint16_t library, bool trusted, const std::string& module) {
     uint32_t hash = lg_fnv1a(LG_FNV_OFFSET, module.data(), module.size());
     modules_[hash] = module;
-    return LG_RESOLVED(library, 0, trusted, hash);
+    bool imports = module == "importlib._bootstrap" || module == "importlib._bootstrap_external" ||
+                   module == "_frozen_importlib_external" || module == "zipimport" || module == "runpy";
+    return LG_RESOLVED(library, imports ? LG_VOUCH_IMPORT : 0, trusted, hash);
   };
   if (question.kind == LG_RESOLVE_FROZEN) return named(LG_RUNTIME, true, path);
   if (question.kind == LG_RESOLVE_COMMAND)
@@ -141,7 +143,9 @@ uint64_t FakeSupervisor::resolve(pid_t pid, uint64_t address) {
       if (!best || root.directory.size() > best->directory.size()) best = &root;
   if (!best) return named(LG_UNKNOWN, false, "");
   bool sourceless = ends_with(path, ".pyc") && path.find("/__pycache__/") == std::string::npos;
-  return named(best->library, best->trusted && !sourceless, module_of(path.substr(best->directory.size() + 1)));
+  std::string relative = path.substr(best->directory.size() + 1);
+  if (!best->package.empty()) relative = best->package + "/" + relative;
+  return named(best->library, best->trusted && !sourceless, module_of(relative));
 }
 
 long FakeSupervisor::answer(const seccomp_notif& call) {

@@ -25,6 +25,7 @@ struct Root {
   std::string directory;
   uint16_t library;
   bool trusted;
+  std::string package;  // in front of the names of its modules: "liba"; empty for none
 };
 
 struct ProgramResult {

@@ -42,9 +42,9 @@ belongs("code type", libb.run(liba.replaced, probe.check.__code__), LIBA)
 timer = timeit.Timer("pass", globals={})
 belongs("timeit by the application", timer.inner, APPLICATION)
 interpreter = code.InteractiveInterpreter({})
-interpreter.runsource("def typed(): pass")
+interpreter.runsource("typed = lambda: 0")
 belongs("interactive interpreter by the application", interpreter.locals["typed"], APPLICATION)
-libb.run(interpreter.runsource, "def other(): pass")
+libb.run(interpreter.runsource, "other = lambda: 0")
 belongs("interactive interpreter by a library", interpreter.locals["other"], LIBB)
 
 # code.__new__ with the arguments of an existing code object.

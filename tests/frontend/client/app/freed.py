@@ -13,24 +13,22 @@ gc.disable()
 wrong = missing = reused = 0
 epoch = int(probe.ask("epoch"))
 for round in range(300):
-    text = "def made():\n    return %d\n" % round
-    first = liba.make_by_exec(text, "made").__code__
+    text = "lambda: %d" % (round + 1000)
+    first = liba.compiled(text)
     address = id(first)
     if probe.entry(first) != "%d -" % LIBA:
         missing += 1
     del first
     if probe.ask("entry %d" % address) != "none":
         wrong += 1
-    space = {}
-    exec(compile(text, "x", "exec"), space)
-    second = space["made"].__code__
+    second = compile(text, "x", "exec").co_consts[0]
     reused += id(second) == address
     got = probe.entry(second)
     if got == "none":
         missing += 1
     elif got != "%d -" % APPLICATION:
         wrong += 1
-    del second, space
+    del second
 check("wrong", wrong, 0)
 check("missing", missing, 0)
 check("reused often enough to be a test", reused > 100, True)

@@ -56,6 +56,10 @@ def make_by_exec_string(text, name):
     return space[name]
 
 
+def compiled(text):
+    return compile(text, "x", "exec").co_consts[0]
+
+
 def make_by_eval(text):
     return eval(text)
 
