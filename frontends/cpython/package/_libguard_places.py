@@ -3,7 +3,7 @@
 
 import os
 
-_SITE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_SITE = os.path.dirname(os.path.abspath(__file__))
 _CLIENT = "libguard_preload.so"
 _CLIENT_PLACES = ("lib", "lib/libguard", "lib/x86_64-linux-gnu")
 

@@ -87,6 +87,29 @@ print(json.dumps([again == a, again.complete, again.contains(a), libguard.diff(a
                   again.observations, again.libraries]))""", os.path.dirname(here().prefix))
         self.assertEqual(answer, [True, True, True, True, "<!doctype", True, [], {}])
 
+    def test_observations_are_judged(self):
+        seen = {"caller": "pkg:pypi/deploytool@1", "direct": "runtime subprocess.Popen._execute_child",
+                "libraries": ["application", "pkg:pypi/deploytool@1", "runtime"], "spawners": [], "phase": "init",
+                "program": "/usr/bin/python3", "right": "execve", "count": 2, "stack": ["runtime|subprocess.Popen.__init__"]}
+        answer = self.call("""
+text = json.loads(libguard.Profile().to_json())
+text["observations"] = [json.loads(sys.argv[2])]
+text["libraries"] = {"application": {"init": {"stack": ["execve"]}},
+                     "pkg:pypi/deploytool@1": {"init": {"caller": ["execve"], "stack": ["execve"]}}}
+text["processes"] = {"/usr/bin/python3": {"init": ["execve"]}}
+profile = libguard.parse_profile(json.dumps(text))
+seen, = profile.observations
+strict = libguard.Rules.compile(libguard.parse_policy(sys.argv[1]))
+learned = libguard.Rules.compile(libguard.parse_policy("version: 1"), profile)
+refused = strict.judge(seen)
+print(json.dumps([seen.right, seen.group, seen.phase, seen.count, bool(refused), sorted(refused.culprits),
+                  bool(learned.judge(seen)), libguard.diff(libguard.Profile(), profile).new_libraries,
+                  profile.libraries["pkg:pypi/deploytool@1"]["init"]["caller"]]))""", POLICY, json.dumps(seen))
+        self.assertEqual(answer[:5], ["execve", "@exec", "init", 2, False])
+        self.assertIn(["pkg:pypi/deploytool@1", "caller"], answer[5])
+        self.assertIn(["application", "stack"], answer[5])
+        self.assertEqual(answer[6:], [True, ["application", "pkg:pypi/deploytool"], ["execve"]])
+
     def test_errors_have_hints(self):
         answer = self.call("""
 def failure(call, *words):
@@ -146,7 +169,9 @@ class Door(unittest.TestCase):
 
     def setUp(self):
         here().fake_client()
-        self.directory = tempfile.mkdtemp()
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.directory = temporary.name
         self.log = os.path.join(self.directory, "log")
         self.policy = os.path.join(self.directory, "p.yaml")
 
@@ -154,8 +179,10 @@ class Door(unittest.TestCase):
         """(status, decoded stdout, stderr, lines of the client's log)"""
         status, out, err = here().run(*words, environment={"FAKE_CLIENT_LOG": self.log, **(environment or {})}, input=data,
                                       **keywords)
-        lines = open(self.log).read().splitlines() if os.path.exists(self.log) else []
-        return status, out, err, lines
+        if not os.path.exists(self.log):
+            return status, out, err, []
+        with open(self.log) as file:
+            return status, out, err, file.read().splitlines()
 
     def test_nothing_happens_unasked(self):
         status, out, _, lines = self.start("-c", "import sys; print([m for m in sys.modules if 'libguard' in m])")
@@ -177,13 +204,12 @@ class Door(unittest.TestCase):
         script = os.path.join(self.directory, "script.py")
         with open(script, "w") as file:
             file.write("import sys; print(sys.argv[1:]); sys.exit(7)\n")
-        package = os.path.join(self.directory, "package.zip")
         option = ("-X", "libguard=policy=" + self.policy)
         for words in ((*option, script, "x"), ("-I", *option, script, "x"), ("-E", "-s", *option, script, "x"),
                       ("-Xlibguard=policy=" + self.policy, "-u", script, "x")):
             status, out, err, lines = self.start(*words)
             self.assertEqual((status, out, err), (7, "['x']\n", ""), words)
-        self.assertEqual(len(lines), 4, "one start each: " + package)
+        self.assertEqual(len(lines), 4, "one start each")
         status, out, _, _ = self.start(*option, "-m", "script", "x", cwd=self.directory)
         self.assertEqual((status, out), (7, "['x']\n"))
         status, out, _, _ = self.start(*option, "-", "x", data=b"import sys; print(sys.argv[1:])")
