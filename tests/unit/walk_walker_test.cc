@@ -237,6 +237,30 @@ TEST_F(Walker, AHelloThatDoesNotFitIsRefused) {
   EXPECT_FALSE(refused.error().hint.empty());
 }
 
+// Up to 3.12 the state of a sub-interpreter carries the thread that made it; the C stack says who runs it.
+TEST(ThreadStates, BelongToTheStackTheyRunOn) {
+  constexpr uint64_t kMain = 0x7f0000900000, kWorker = 0x7f0000500000, kInitialStack = 0x7ffff0000000;
+  const SeenState main_idle{0x1000, kMain, 0x1000 + 336};  // its cframe lies in itself: nothing runs
+  const SeenState main_runs{0x1000, kMain, kInitialStack};
+  const SeenState worker_runs{0x2000, kWorker, kWorker - 0x300};
+  const SeenState made_by_main_run_by_worker{0x3000, kMain, kWorker - 0x800};
+  const auto states = [](const std::vector<SeenState>& all, uint64_t thread, bool initial) {
+    std::vector<uint64_t> found;
+    for (const SeenState& seen : states_of_thread(all, thread, initial)) found.push_back(seen.state);
+    return found;
+  };
+  using List = std::vector<uint64_t>;
+  const std::vector<SeenState> all{made_by_main_run_by_worker, worker_runs, main_runs};
+  EXPECT_EQ(states(all, kMain, true), (List{0x1000}));
+  EXPECT_EQ(states(all, kWorker, false), (List{0x3000, 0x2000}));
+  EXPECT_EQ(states(all, 0x7f0000700000, false), (List{}));
+  EXPECT_EQ(states({main_idle, worker_runs}, kMain, true), (List{0x1000}));
+  EXPECT_EQ(states({{0x1000, kMain, 0}, {0x3000, kMain, 0}, {0x2000, kWorker, 0}}, kMain, true),
+            (List{0x1000, 0x3000}));
+  // After a fork from a worker its stack is still below its own descriptor.
+  EXPECT_EQ(states({worker_runs}, kWorker, true), (List{0x2000}));
+}
+
 // Frames over more pages than the buffer has, visited so that pages are recycled.
 TEST_F(Walker, ReadsMorePagesThanItKeeps) {
   constexpr size_t kPages = 200;

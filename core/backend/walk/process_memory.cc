@@ -12,7 +12,7 @@
 
 namespace libguard {
 
-ProcessMemory::ProcessMemory(pid_t pid) : tid_(pid) {}
+ProcessMemory::ProcessMemory(pid_t pid) : pid_(pid), tid_(pid) {}
 
 ProcessMemory::~ProcessMemory() {
   if (fd_ >= 0) close(fd_);

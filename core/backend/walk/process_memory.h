@@ -33,6 +33,7 @@ class ProcessMemory {
   void adopt_fd(int fd);
   // A living thread of the process to read through: its leader may have ended before the others.
   void through(pid_t tid) { tid_ = tid; }
+  pid_t pid() const { return pid_; }
 
   // All of `size` bytes or nothing that may be used.
   bool read(uint64_t address, void* to, size_t size);
@@ -53,6 +54,7 @@ class ProcessMemory {
  private:
   size_t read_descriptor(const iovec* to, const iovec* from, size_t count);
 
+  pid_t pid_;
   pid_t tid_;
   int fd_ = -1;
   bool refused_ = false;  // process_vm_readv said EPERM once: the descriptor first from then on

@@ -100,6 +100,7 @@ std::unique_ptr<PythonWalker> PythonWalker::forked(ProcessMemory& child) const {
 Walked PythonWalker::walk(pid_t tid, uint64_t fs, ThreadCache& cache, lg_stack* out) {
   counts_.walks++;
   flags_ = steps_ = 0;
+  unordered_ = false;
   frames_.clear();
   stacks_.clear();
   memory_.through(tid);
@@ -111,7 +112,7 @@ Walked PythonWalker::walk(pid_t tid, uint64_t fs, ThreadCache& cache, lg_stack* 
     fill_unknown(out);
     return seen == Seen::kOtherImage ? Walked::kOtherImage : Walked::kUnreadable;
   }
-  if (seen == Seen::kSearch && !search(fs, cache)) flags_ |= LG_STACK_FAULT;
+  if (seen == Seen::kSearch && !search(tid, fs, cache)) flags_ |= LG_STACK_FAULT;
   table_.at_epoch(area_.epoch);
   walk_stacks(cache);
   flags_ |= table_.name(frames_);
@@ -171,20 +172,19 @@ PythonWalker::Seen PythonWalker::read_cached(uint64_t fs, ThreadCache& cache) {
   return Seen::kYes;
 }
 
-bool PythonWalker::search(uint64_t fs, ThreadCache& cache) {
+bool PythonWalker::search(pid_t tid, uint64_t fs, ThreadCache& cache) {
   counts_.searches++;
   cache.state = 0;
   lg_python_search search;
   for (int attempt = 0; attempt < kSearchAttempts; attempt++) {
     if (attempt) counts_.retries++;
     stacks_.clear();
-    if (!search_once(fs, search, cache)) continue;
-    if (search.found_count > LG_MAX_THREAD_STATES) flags_ |= LG_STACK_TRUNCATED;
-    if (search.found_count == 0) flags_ |= LG_STACK_NO_STATE;
-    if (search.found_count > 0) cache.had_state = true;
+    if (!search_once(tid, fs, search, cache)) continue;
+    if (stacks_.empty()) flags_ |= LG_STACK_NO_STATE;
+    if (!stacks_.empty()) cache.had_state = true;
     // With several interpreters the thread may get a stack in any of them at any time: search again at each call.
-    if (search.found_count == 1 && search.interpreters_seen == 1) {
-      cache.state = search.found[0];
+    if (stacks_.size() == 1 && search.interpreters_seen == 1) {
+      cache.state = stacks_[0].state;
       cache.interpreters = search.first_interpreter;
     }
     return true;
@@ -193,37 +193,48 @@ bool PythonWalker::search(uint64_t fs, ThreadCache& cache) {
   return false;
 }
 
-bool PythonWalker::search_once(uint64_t fs, lg_python_search& search, ThreadCache& cache) {
+bool PythonWalker::search_once(pid_t tid, uint64_t fs, lg_python_search& search, ThreadCache& cache) {
   lg_reader reader{read_memory, &memory_};
+  const bool has_cframe = offsets_.state_cframe != LG_NO_OFFSET;
+  states_.clear();
   int step = lg_python_search_start(&reader, &program_, fs, &search);
-  for (int i = 0; step > LG_STEP_END && i < LG_MAX_SEARCH_STEPS; i++)
+  for (int i = 0; step > LG_STEP_END && i < LG_MAX_SEARCH_STEPS; i++) {
+    const uint64_t looked_at = search.state;
     step = lg_python_search_step(&reader, &offsets_, &search);
+    if (!looked_at || step != LG_STEP_SKIP) continue;
+    states_.push_back({looked_at, lg_load(search.bytes, offsets_.state_thread),
+                       has_cframe ? lg_load(search.bytes, offsets_.state_cframe) : 0});
+  }
   if (step != LG_STEP_END) return false;
   if (lg_python_confirm(&reader, &offsets_, &program_, &search) != LG_STEP_END) return false;
-  const uint32_t kept = std::min<uint32_t>(search.found_count, LG_MAX_THREAD_STATES);
-  for (uint32_t i = 0; i < kept; i++)
-    if (!open_state(fs, search.found[i], cache)) return false;
+  if (search.interpreters_seen > 1) {
+    for (const SeenState& seen : states_of_thread(states_, fs, tid == memory_.pid()))
+      if (!open_state(seen, cache)) return false;
+  } else {
+    for (const SeenState& seen : states_)
+      if (seen.thread == fs && !open_state(seen, cache)) return false;
+  }
   return true;
 }
 
-// A state that the search found, read again: it must still be linked and still be this thread's.
-bool PythonWalker::open_state(uint64_t fs, uint64_t state, ThreadCache& cache) {
+// A state that the search found, read again: it must still be linked and still carry the same thread.
+bool PythonWalker::open_state(const SeenState& seen, ThreadCache& cache) {
   uint8_t bytes[LG_STATE_BYTES];
   uint64_t linked = 0;
-  if (!memory_.read(state, &bytes)) return false;
+  if (!memory_.read(seen.state, &bytes)) return false;
   cache.link = lg_python_link(&offsets_, bytes);
-  if (!memory_.read(cache.link, &linked) || linked != state) return false;
-  if (lg_load(bytes, offsets_.state_thread) != fs) return false;
+  if (!memory_.read(cache.link, &linked) || linked != seen.state) return false;
+  if (lg_load(bytes, offsets_.state_thread) != seen.thread) return false;
   lg_reader reader{read_memory, &memory_};
   lg_python_cursor cursor{};
-  if (lg_python_first(&reader, &offsets_, state, bytes, &cursor) == LG_STEP_FAULT) return false;
+  if (lg_python_first(&reader, &offsets_, seen.state, bytes, &cursor) == LG_STEP_FAULT) return false;
   cache.cframe = offsets_.cframe_frame != LG_NO_OFFSET ? cursor.c_stack : 0;
   stacks_.push_back(cursor);
   return true;
 }
 
-// All stacks of the thread, the innermost first: the one whose evaluation lies deepest on the C stack. Versions without
-// a trace of it on the C stack keep the order of the list, newest interpreter first.
+// All stacks of the thread, the innermost first: the one whose evaluation lies deepest on the C stack. Up to 3.9 there
+// is no trace of it on the C stack: the list's order, newest interpreter first, is only good for showing.
 void PythonWalker::walk_stacks(ThreadCache& cache) {
   if (stacks_.size() == 1) {
     walk_frames(stacks_[0]);
@@ -235,6 +246,7 @@ void PythonWalker::walk_stacks(ThreadCache& cache) {
       parts.emplace_back(cursor.c_stack, std::move(frames_));
       frames_.clear();
     }
+    for (const auto& part : parts) unordered_ |= parts.size() > 1 && !part.first;
     std::stable_sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     for (const auto& part : parts) frames_.insert(frames_.end(), part.second.begin(), part.second.end());
   }
@@ -277,6 +289,10 @@ void PythonWalker::reduce(lg_stack* out) {
     out->caller = frame.library;
     caller_seen = true;
   }
+  if (!unordered_) return;
+  out->caller = out->direct = LG_UNKNOWN;
+  out->direct_vouching = 0;
+  out->direct_function = 0;
 }
 
 Status PythonWalker::self_check(const lg_self_check& check) {

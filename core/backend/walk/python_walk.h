@@ -16,6 +16,7 @@
 #include "bpf/walk_cpython.h"
 #include "core/backend/walk/code_table.h"
 #include "core/backend/walk/process_memory.h"
+#include "core/backend/walk/thread_states.h"
 #include "core/base/result.h"
 
 namespace libguard {
@@ -55,6 +56,8 @@ class PythonWalker {
   // NO_STATE: the set is empty (a thread before or after its life in Python: judge it by what it inherited).
   // FAULT, TRUNCATED, UNKNOWN: `unknown` is in the set; caller and direct are unknown where they could not be seen.
   // No flag and depth 0: the thread has a state and no frame (start and end of the interpreter, atexit in C).
+  // Frames in several interpreters on one thread: all of them; up to 3.9, where nothing tells which is the innermost
+  // (and which thread runs a sub-interpreter that another one made), caller and direct are unknown.
   Walked walk(pid_t tid, uint64_t fs, ThreadCache& cache, lg_stack* out);
 
   // Every frame of the last walk, innermost first; library 0 where unknown. Valid until the next walk.
@@ -79,9 +82,9 @@ class PythonWalker {
 
   Seen read_cached(uint64_t fs, ThreadCache& cache);
   Seen check_area(size_t read) const;
-  bool search(uint64_t fs, ThreadCache& cache);
-  bool search_once(uint64_t fs, lg_python_search& search, ThreadCache& cache);
-  bool open_state(uint64_t fs, uint64_t state, ThreadCache& cache);
+  bool search(pid_t tid, uint64_t fs, ThreadCache& cache);
+  bool search_once(pid_t tid, uint64_t fs, lg_python_search& search, ThreadCache& cache);
+  bool open_state(const SeenState& seen, ThreadCache& cache);
   void walk_stacks(ThreadCache& cache);
   void walk_frames(lg_python_cursor& cursor);
   void reduce(lg_stack* out);
@@ -93,9 +96,11 @@ class PythonWalker {
   lg_python_program program_;
   CodeTable table_;
   WalkCounts counts_;
+  std::vector<SeenState> states_;         // all that the last search saw
   std::vector<lg_python_cursor> stacks_;  // one per thread state of the thread
   std::vector<lg_code_entry> frames_;
-  uint32_t steps_ = 0;  // frames looked at in this walk, skipped ones included
+  uint32_t steps_ = 0;      // frames looked at in this walk, skipped ones included
+  bool unordered_ = false;  // several stacks, and no trace of which is the innermost
   uint32_t flags_ = 0;
 };
 

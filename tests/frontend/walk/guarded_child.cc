@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -90,6 +91,7 @@ GuardedChild start_guarded(const std::vector<std::string>& command) {
   child.pid = fork();
   if (child.pid < 0) die("fork");
   if (child.pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);  // no program of a test outlives it
     const int listener = install_filter();
     if (listener < 0) die("seccomp");
     send_descriptor(pair[1], listener);

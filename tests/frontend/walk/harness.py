@@ -5,7 +5,7 @@ interpreter's own idea of its stack. Needs ctypes; runs under walk_probe only.""
 import ctypes
 import os
 import sys
-import threading
+from _thread import get_ident  # not threading: a sub-interpreter that has it waits for threads at its end
 
 TEST_PRCTL = 0x4C475754
 HELLO, COMPARE, NOTHING, WALK, NAME = 1, 2, 3, 4, 5
@@ -81,7 +81,7 @@ class Client:
         _released(ctypes.c_long(_SYS_get_robust_list), ctypes.c_long(0), ctypes.byref(head), ctypes.byref(size))
         low, high = image_of(runtime)
         said = Hello(version=1, runtime=1, hexversion=sys.hexversion, area=ctypes.addressof(self.area),
-                     nonce=self.area.nonce, robust_delta=head.value - threading.get_ident(), runtime_state=runtime,
+                     nonce=self.area.nonce, robust_delta=head.value - get_ident(), runtime_state=runtime,
                      none=id(None), image_low=low, image_high=high)
         if call(HELLO, ctypes.addressof(said)) != 0:
             sys.exit("the supervisor refused the hello")

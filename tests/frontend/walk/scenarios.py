@@ -37,6 +37,12 @@ def both(name):
     check(name + ", GIL held", True)
 
 
+def in_thread(function, *arguments):
+    thread = threading.Thread(target=function, args=arguments)
+    thread.start()
+    thread.join()
+
+
 def calls_and_recursion():
     both("function")
 
@@ -75,8 +81,7 @@ def generators():
     def outer():
         yield from inner()
 
-    for _ in outer():
-        pass
+    list(outer())
 
     def thrown():
         try:
@@ -290,9 +295,7 @@ def coroutines():
 
 def threads():
     for i in range(4):
-        thread = threading.Thread(target=both, args=("thread %d" % i,))
-        thread.start()
-        thread.join()
+        in_thread(both, "thread %d" % i)
     events = [threading.Event() for _ in range(3)]
 
     def wait(i):
@@ -389,23 +392,33 @@ if not 0 <= answer < harness.MISMATCH:
 """
 
 
-def subinterpreters():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            import _interpreters as interpreters
-        except ImportError:
-            import _xxsubinterpreters as interpreters
-    create = {"legacy": ("legacy",), "plain": ()}["legacy" if sys.version_info >= (3, 13) else "plain"]
-    keywords = {"isolated": False} if sys.version_info[:2] == (3, 12) else {}
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    try:
+        import _interpreters as interpreters
+    except ImportError:
+        import _xxsubinterpreters as interpreters
 
+
+def create_interpreter():
+    if sys.version_info >= (3, 13):
+        return interpreters.create("legacy")
+    return interpreters.create(isolated=False) if sys.version_info >= (3, 12) else interpreters.create()
+
+
+def outer_codes():
+    """Codes of the frames that surround what the caller runs in a sub-interpreter."""
+    frame, outer = sys._getframe(1), []
+    while frame is not None:
+        outer.append(id(frame.f_code))
+        frame = frame.f_back
+    return outer
+
+
+def subinterpreters():
     def run(held):
-        number = interpreters.create(*create, **keywords)
-        frame, outer = sys._getframe(0), []
-        while frame is not None:
-            outer.append(id(frame.f_code))
-            frame = frame.f_back
-        error = interpreters.run_string(number, INSIDE % (os.path.dirname(harness.__file__), held, outer))
+        number = create_interpreter()
+        error = interpreters.run_string(number, INSIDE % (os.path.dirname(harness.__file__), held, outer_codes()))
         results.append(("sub-interpreter: %s" % error, error is None))
         both("main interpreter beside a living sub-interpreter")
         interpreters.destroy(number)
@@ -414,9 +427,45 @@ def subinterpreters():
     both("before any sub-interpreter")
     run(False)
     run(True)
-    thread = threading.Thread(target=run, args=(False,))
+    in_thread(run, False)
+
+
+ELSEWHERE = """
+import os, sys
+sys.path.insert(0, %r)
+import harness
+def inside(held):
+    return harness.compare(held, outer=%r)
+answers = [inside(False), inside(True)]
+os.write(%d, b"i")
+os.read(%d, 1)
+answers.append(inside(False))
+if not all(0 <= answer < harness.MISMATCH for answer in answers):
+    raise SystemError(str(answers))
+"""
+
+
+def subinterpreter_of_another_thread():
+    """Up to 3.11 a thread state keeps the thread that made it, whichever thread runs it."""
+    if sys.version_info < (3, 10):
+        return
+    number = create_interpreter()
+    inside, leave = os.pipe(), os.pipe()
+
+    def run():
+        text = ELSEWHERE % (os.path.dirname(harness.__file__), outer_codes(), inside[1], leave[0])
+        error = interpreters.run_string(number, text)
+        results.append(("sub-interpreter made by another thread: %s" % error, error is None))
+
+    thread = threading.Thread(target=run)
     thread.start()
+    os.read(inside[0], 1)
+    both("maker of a sub-interpreter that another thread runs")
+    in_thread(both, "third thread")
+    os.write(leave[1], b"l")
     thread.join()
+    both("maker of a sub-interpreter that another thread ran")
+    interpreters.destroy(number)
 
 
 def other_processes():
@@ -424,9 +473,7 @@ def other_processes():
     pid = os.fork()
     if pid == 0:
         both("forked child")
-        thread = threading.Thread(target=both, args=("thread of a forked child",))
-        thread.start()
-        thread.join()
+        in_thread(both, "thread of a forked child")
         os._exit(0 if all(good for _, good in results[-4:]) else 1)
     results.append(("forked child", os.waitpid(pid, 0)[1] == 0))
     both("parent after fork")
@@ -441,7 +488,7 @@ def other_processes():
 def main():
     for scenario in (calls_and_recursion, deep_recursion, generators, exceptions, callbacks_from_c, special_methods,
                      coroutines, threads, signals_and_tracing, names_and_libraries, reused_code, subinterpreters,
-                     other_processes):
+                     subinterpreter_of_another_thread, other_processes):
         scenario()
     both("end of the program")
     bad = [name for name, good in results if not good]
