@@ -6,6 +6,7 @@
 // Failure: none.
 #include "core/event/event.h"
 
+#include <algorithm>
 #include <map>
 
 #include "core/base/file.h"
@@ -49,10 +50,15 @@ std::vector<Event> distinct_deviations(const std::vector<Event>& events) {
   for (const Event& event : events) {
     if (event.kind != "deviation") continue;
     auto [found, fresh] = place.emplace(event.id, distinct.size());
-    if (fresh)
+    if (fresh) {
       distinct.push_back(event);
-    else
-      distinct[found->second].count = std::max(distinct[found->second].count, event.count);
+      continue;
+    }
+    Event& kept = distinct[found->second];
+    kept.count = std::max(kept.count, event.count);
+    for (const Culprit& culprit : event.culprits)
+      if (std::find(kept.culprits.begin(), kept.culprits.end(), culprit) == kept.culprits.end())
+        kept.culprits.push_back(culprit);
   }
   return distinct;
 }

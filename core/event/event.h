@@ -58,7 +58,7 @@ Result<Event> parse_event(std::string_view json_line);
 // All events of a JSONL text. A last line without its newline that cannot be read was being written: left out.
 Result<std::vector<Event>> parse_events(std::string_view text, std::string_view name);
 Result<std::vector<Event>> load_events(const std::string& path);
-// The events once per id, in order of first appearance, each with its highest count.
+// The events once per id, in order of first appearance, each with its highest count and all culprits.
 std::vector<Event> distinct_deviations(const std::vector<Event>& events);
 std::string to_text_line(const Event& event);  // for people: culprits, caller, right, stack, on one line
 

@@ -39,7 +39,8 @@ class Accepter {
   void accept(const Event& event) {
     for (const Culprit& culprit : event.culprits) {
       std::string reason = add(event, culprit);
-      if (!reason.empty()) done_.refusals.push_back({event.id, culprit.purl, reason});
+      if (!reason.empty() && said_.insert(event.id + culprit.purl).second)
+        done_.refusals.push_back({event.id, culprit.purl, reason});
     }
   }
 
@@ -115,13 +116,16 @@ class Accepter {
   const Rules& rules_;
   Acceptance done_;
   bool phases_;
+  std::set<std::string> said_;  // refusals are listed once
 };
 
 }  // namespace
 
 Acceptance accept_events(const Rules& rules, const std::vector<Event>& events) {
   Accepter accepter(rules);
-  for (const Event& event : distinct_deviations(events)) accepter.accept(event);
+  // Not once per id: events of one id may differ in phase and culprits.
+  for (const Event& event : events)
+    if (event.kind == "deviation") accepter.accept(event);
   return accepter.finish();
 }
 

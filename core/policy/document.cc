@@ -6,10 +6,12 @@
 // Failure: see document.h.
 #include "core/policy/document.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <set>
+#include <sstream>
 
 #include "core/event/format.h"
 
@@ -91,6 +93,28 @@ class Converter {
   size_t nodes_ = 0;
 };
 
+// Swallows a document.
+class Deaf : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// Is there anything behind the first document? YAML::LoadAll() would not end on a stray bracket there (yaml-cpp 0.7).
+bool has_more(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  Deaf deaf;
+  return parser.HandleNextDocument(deaf) && parser.HandleNextDocument(deaf);
+}
+
 }  // namespace
 
 std::string Document::place(const std::string& name, const std::string& pointer) const {
@@ -106,13 +130,15 @@ Result<Document> parse_document(std::string_view text, const std::string& name) 
   if (text.find('\0') != std::string_view::npos)
     return fail(Code::kInvalid, name + ": holds a zero byte", "a policy is a YAML or JSON text");
   try {
-    std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1)
-      return fail(Code::kInvalid, name + ": more than one YAML document", "a policy is one document; remove '---'");
+    const std::string whole(text);
+    YAML::Node first = YAML::Load(whole);
+    if (has_more(whole))
+      return fail(Code::kInvalid, name + ": something follows the first YAML document",
+                  "a policy is one document; remove '---' or the stray bracket");
     Document document;
-    if (documents.empty() || documents[0].IsNull())
+    if (!first.IsDefined() || first.IsNull())
       return fail(Code::kInvalid, name + ": empty", "start with 'version: 1', or use 'libguard policy new'");
-    auto root = Converter(name, document).convert(documents[0], "", 0);
+    auto root = Converter(name, document).convert(first, "", 0);
     if (!root) return tl::unexpected(root.error());
     document.root = std::move(*root);
     return document;
@@ -214,6 +240,7 @@ std::map<std::string, std::vector<std::string>> collect_comments(std::string_vie
                       : below < anchors.size() ? anchors[below].key
                                                : "$";
     if (!of_entry && !alone) key = anchors[below - 1].key;
+    if (key == "version") key = "";  // at the top anyway
     comments[key].push_back(printable(lines[i].substr(start), 2000));
   }
   return comments;

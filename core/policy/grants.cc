@@ -90,10 +90,18 @@ bool is_exact_group(lg_group group) {
 
 RightSet widened(Right right, bool exact) {
   RightSet set;
-  if (exact || is_exact_group(group_of(right)))
+  std::string name = right_name(right);
+  lg_group group = group_of(right);
+  if (exact || is_exact_group(group)) {
     set.add(right);
-  else
-    set.add(group_of(right));
+  } else if (group == LG_GROUP_NATIVE_LOAD) {
+    // Nearly every library imports some extension module; that must not bring the whole of ctypes.
+    std::string kind = name.substr(0, name.find('.') + 1);
+    for (Right other : rights_of(group))
+      if (other == right || (kind != "py:import." && right_name(other).starts_with(kind))) set.add(other);
+  } else {
+    set.add(group);
+  }
   return set;
 }
 

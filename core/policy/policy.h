@@ -51,7 +51,7 @@ struct Policy {
   std::vector<std::string> init_masters;  // prefork masters that keep init for their new workers
   std::string serving_starts;             // "ready", "quiescence", "listen:SECONDS", "function:NAME"
   std::string digest;                     // sha256 of the text it was loaded from
-  // Comment lines above a key: "" head, "mode", "libraries", "libraries/PURL", "$" end. Kept by to_yaml().
+  // Comment lines above a key: "" head and version, "mode", "libraries", "libraries/PURL", "$" end. Kept by to_yaml().
   std::map<std::string, std::vector<std::string>> comments;
 };
 

@@ -177,7 +177,6 @@ std::string to_yaml(const Policy& policy) {
   std::string text;
   write_comments(policy, "", "", text);
   if (!text.empty()) text += "\n";
-  write_comments(policy, "version", "", text);
   text += "version: " + std::to_string(Policy::kVersion) + "\n";
   write_comments(policy, "mode", "", text);
   text += "mode: " + std::string(mode_name(policy.mode)) + "\n";
