@@ -88,7 +88,7 @@ int64_t Channel::hello(Thread& thread, const seccomp_data& call) {
   }
   process.program->call_site = call.instruction_pointer;
   handler_.on_hello(process.program->index, hello);
-  return 0;
+  return handler_.hello_answer();
 }
 
 int64_t Channel::resolve(Thread& thread, uint64_t address) {

@@ -45,7 +45,7 @@ NotifyBackend::NotifyBackend(BackendOptions options, Handler& handler)
       handler_(handler),
       tasks_(handler, counts_, [this](pid_t pid, int pidfd) { if (watcher_) watcher_->watch(pid, pidfd); }),
       subjects_(handler, counts_),
-      paths_(options_.protected_paths, options_.emulate_opens, counts_),
+      paths_(handler_.protected_paths(), options_.emulate_opens, counts_),
       channel_(tasks_, subjects_, handler, counts_, options_.client_path,
                [this](Thread& thread, Right right, const uint64_t* args) {
                  if (!is_judged(thread, number(right))) return Decision{};
@@ -153,6 +153,7 @@ void NotifyBackend::handle_robust_list(const seccomp_notif& call) {
 
 void NotifyBackend::handle_marker(Thread& thread, const seccomp_notif& call) {
   Channel::Answer answer = channel_.answer(thread, call.data);
+  if (call.data.args[1] == LG_MARKER_HELLO && answer.value >= 0) paths_.protect_only(handler_.protected_paths());
   if (answer.kill) return refuse(thread, call, {Decision::kKill, EPERM});
   if (answer.value < 0) return answered(listener_->refuse(call.id, static_cast<int>(-answer.value)));
   answered(listener_->answer(call.id, answer.value));

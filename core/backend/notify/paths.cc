@@ -64,9 +64,14 @@ std::string trimmed(std::string path) {
 
 Paths::Paths(std::vector<std::string> protected_paths, bool emulate, NotifyCounters& counters)
     : emulate_(emulate), counters_(counters) {
+  protect_only(std::move(protected_paths));
+  read_status(getpid(), &own_);
+}
+
+void Paths::protect_only(std::vector<std::string> protected_paths) {
+  protected_.clear();
   for (std::string& path : protected_paths)
     if (!path.empty()) protected_.push_back(trimmed(std::move(path)));
-  read_status(getpid(), &own_);
 }
 
 bool Paths::concerns(int nr) { return path_call(nr) != nullptr || is_open_call(nr); }

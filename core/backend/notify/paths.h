@@ -25,6 +25,9 @@ class Paths {
  public:
   Paths(std::vector<std::string> protected_paths, bool emulate, NotifyCounters& counters);
 
+  // From now on these paths are protected, and no others.
+  void protect_only(std::vector<std::string> protected_paths);
+
   // Must allowed calls of this number be shown to apply()?
   static bool concerns(int nr);
   bool active() const { return emulate_ || !protected_.empty(); }

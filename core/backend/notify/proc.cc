@@ -100,10 +100,14 @@ std::string read_proc_link(pid_t pid, const char* name) {
 }
 
 std::string read_proc_file(pid_t pid, const char* name, size_t limit) {
-  char path[64];
+  char path[64], piece[16384];
   std::snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-  std::string text(limit + 1, '\0');
-  text.resize(read_small(path, text.data(), text.size()));
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  std::string text;
+  ssize_t got;
+  while (fd >= 0 && text.size() < limit && (got = read(fd, piece, sizeof(piece))) > 0)
+    text.append(piece, static_cast<size_t>(got));
+  if (fd >= 0) close(fd);
   return text;
 }
 

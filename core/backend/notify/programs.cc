@@ -83,7 +83,7 @@ void Tasks::begin_program(Process& process, const ImageId& image, const LibraryS
   process.execs.clear();
   process.unborn.clear();
   process.handoffs.clear();
-  process.walker.reset();
+  retire(process);
   process.names.reset();
   process.native = NativeMap();
   process.phase = LG_INIT;

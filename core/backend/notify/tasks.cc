@@ -111,7 +111,13 @@ Process* Tasks::add_process(pid_t pid, const TaskStatus& status, uint64_t head) 
     child.handoffs = parent->handoffs;
   }
   Thread& main_thread = add_thread(child, pid, head);
-  if (head != 0 || !take_vfork(main_thread, parent)) take_fork(main_thread, parent, head);
+  // A fork child registers its maker's own list. Anything else from a child whose maker waits in vfork is not its own.
+  bool found = head != 0 && take_fork(main_thread, parent, head);
+  if (!found) found = take_vfork(main_thread, parent) || (head == 0 && take_fork(main_thread, parent, head));
+  if (!found) {
+    counters_.unknown_makers++;
+    main_thread.inherited.add(LibraryId::kUnknown);
+  }
   if (child.program->greeted) begin_reading(child, parent, main_thread.borrowed != nullptr);
   return &child;
 }
@@ -128,7 +134,7 @@ void Tasks::begin_reading(Process& child, const Process* parent, bool borrowed) 
 }
 
 // A fork child goes on with its maker's stack, which is in its memory, and with what its maker had inherited.
-void Tasks::take_fork(Thread& child, Process* parent, uint64_t head) {
+bool Tasks::take_fork(Thread& child, Process* parent, uint64_t head) {
   bool found = false;
   auto take = [&](ForkNote& from) {
     if (from.program != child.process->program || (head != 0 && from.robust != head)) return;
@@ -144,9 +150,7 @@ void Tasks::take_fork(Thread& child, Process* parent, uint64_t head) {
     for (ForkNote& from : parent->forks) take(from);
   if (!found)
     for (ForkNote& from : orphans_) take(from);
-  if (found) return;
-  counters_.unknown_makers++;
-  child.inherited.add(LibraryId::kUnknown);
+  return found;
 }
 
 // A vfork child runs on its maker's memory while the maker waits: the maker's stack is its own.
@@ -229,7 +233,9 @@ bool Tasks::on_robust_list(pid_t tid, uint64_t head) {
   if (!read_status(tid, &status)) return true;  // gone; nothing will come of it
   if (status.tgid == tid && !process(tid)) {
     add_process(tid, status, head);
-    if (Thread* born = find(tid)) born->robust = head;
+    Thread* born = find(tid);
+    if (born && born->borrowed) return false;
+    if (born) born->robust = head;
     return true;
   }
   Process* owner = process(status.tgid);
@@ -296,6 +302,30 @@ void Tasks::keep_orphans(Process& process) {
   process.vforks.clear();
 }
 
+void Tasks::Walks::add(const PythonWalker& walker) {
+  const WalkCounts& more = walker.counts();
+  walks.walks += more.walks;
+  walks.frames += more.frames;
+  walks.searches += more.searches;
+  walks.retries += more.retries;
+  walks.no_state += more.no_state;
+  walks.faults += more.faults;
+  walks.truncated += more.truncated;
+  codes.unknown += walker.code_counts().unknown;
+}
+
+Tasks::Walks Tasks::walk_counts() const {
+  Walks sum = retired_;
+  for (const auto& [pid, process] : processes_)
+    if (process->walker) sum.add(*process->walker);
+  return sum;
+}
+
+void Tasks::retire(Process& process) {
+  if (process.walker) retired_.add(*process.walker);
+  process.walker.reset();
+}
+
 void Tasks::drop_thread(pid_t tid) {
   auto at = threads_.find(tid);
   if (at == threads_.end()) return;
@@ -307,6 +337,7 @@ void Tasks::drop_process(pid_t pid) {
   auto at = processes_.find(pid);
   if (at == processes_.end()) return;
   keep_orphans(*at->second);
+  retire(*at->second);
   for (pid_t tid : at->second->tids) threads_.erase(tid);
   processes_.erase(at);
 }

@@ -59,6 +59,13 @@ class Tasks {
   size_t processes() const { return processes_.size(); }
   size_t threads() const { return threads_.size(); }
   Process* process(pid_t pid) const;
+  // Of all walkers, the ended ones included.
+  struct Walks {
+    WalkCounts walks;
+    CodeCounts codes;
+    void add(const PythonWalker& walker);
+  };
+  Walks walk_counts() const;
 
  private:
   Thread& add_thread(Process& process, pid_t tid, uint64_t robust);
@@ -68,10 +75,11 @@ class Tasks {
   void begin_program(Process& process, const ImageId& image, const LibrarySet& spawners, uint32_t parent);
   ProgramBirth describe(const Process& process, uint32_t parent);
   bool foreign_environment(pid_t pid);
-  void take_fork(Thread& child, Process* parent, uint64_t head);
+  bool take_fork(Thread& child, Process* parent, uint64_t head);
   bool take_vfork(Thread& child, Process* parent);
   void inherit_thread(Thread& thread, uint64_t head);
   void sweep(Process& process);
+  void retire(Process& process);  // its walker's counts are kept
   void drop_process(pid_t pid);
   void drop_thread(pid_t tid);
   void keep_orphans(Process& process);
@@ -81,6 +89,7 @@ class Tasks {
   std::function<void(pid_t, int)> watch_;
   std::unordered_map<pid_t, std::unique_ptr<Thread>> threads_;
   std::unordered_map<pid_t, std::unique_ptr<Process>> processes_;
+  Walks retired_;
   std::vector<std::weak_ptr<Program>> programs_;
   std::vector<ForkNote> orphans_;  // of makers that ended or exec'ed before their child was met; bounded
   // LD_PRELOAD, LD_AUDIT, LD_LIBRARY_PATH of the first program: what the guard itself brought along.

@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
+
 #include "core/base/check.h"
 
 namespace libguard {
@@ -87,6 +89,7 @@ void Watcher::run() {
   sigset_t all;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  auto next_tick = std::chrono::steady_clock::now() + std::chrono::milliseconds(kTickMilliseconds);
   for (;;) {
     epoll_event events[64];
     bool urgent = gone_.load() || insist_.load();
@@ -110,7 +113,8 @@ void Watcher::run() {
         told = true;
       }
     }
-    if (count == 0 && !urgent) {
+    if (auto now = std::chrono::steady_clock::now(); now >= next_tick) {
+      next_tick = now + std::chrono::milliseconds(kTickMilliseconds);
       tick_.store(true);
       told = true;
     }

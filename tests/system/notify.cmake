@@ -1,0 +1,16 @@
+# The notify backend with real processes: native programs only, no policy. Works as an ordinary user too.
+set(here ${CMAKE_CURRENT_LIST_DIR})
+add_executable(notify_guest ${here}/notify_guest.cc)
+target_include_directories(notify_guest PRIVATE ${here}/../.. ${here}/../../core/include)
+target_link_libraries(notify_guest PRIVATE Threads::Threads)
+target_compile_options(notify_guest PRIVATE -Wall -Wextra -Werror)
+foreach(subject tasks defence)
+  lg_add_test(
+    NAME system_notify_${subject}
+    LABELS system
+    TIMEOUT 180
+    SOURCES ${here}/notify_${subject}_test.cc
+    LIBS lg_backend)
+  target_compile_definitions(system_notify_${subject} PRIVATE NOTIFY_GUEST="$<TARGET_FILE:notify_guest>")
+  add_dependencies(system_notify_${subject} notify_guest)
+endforeach()

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+// notify_guest: the guarded program of the notify tests. Each verb tries one thing and exits 0 if it went as it must.
+#include <errno.h>
+#include <asm/sockios.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "bpf/abi.h"
+#include "libguard/install_filter.h"
+
+extern char** environ;
+
+namespace {
+
+int failures = 0;
+void expect(bool good, const char* what) {
+  if (good) return;
+  std::fprintf(stderr, "guest: %s (errno %d)\n", what, errno);
+  failures++;
+}
+int result() { return failures ? 1 : 0; }
+
+int touch(const char* path = "/dev/null") {
+  int fd = open(path, O_WRONLY);
+  if (fd >= 0) close(fd);
+  return fd >= 0 ? 0 : errno;
+}
+
+int wait_for(pid_t pid) {
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+pthread_barrier_t barrier;
+void* thread_body(void* arg) {
+  if (arg) pthread_barrier_wait(&barrier);
+  return reinterpret_cast<void*>(static_cast<intptr_t>(touch()));
+}
+
+int threads(int count, int rounds) {
+  pthread_attr_t small;
+  pthread_attr_init(&small);
+  pthread_attr_setstacksize(&small, 64 * 1024);
+  for (int round = 0; round < rounds; round++) {
+    pthread_barrier_init(&barrier, nullptr, static_cast<unsigned>(count));
+    std::vector<pthread_t> made(static_cast<size_t>(count));
+    for (auto& thread : made)
+      if (pthread_create(&thread, &small, thread_body, &barrier) != 0) return 3;
+    for (auto& thread : made) {
+      void* answer = nullptr;
+      pthread_join(thread, &answer);
+      expect(answer == nullptr, "a thread's open was refused");
+    }
+  }
+  return result();
+}
+
+int fork_tree(int depth) {
+  if (depth == 0) return touch();
+  pid_t child = fork();
+  if (child == 0) _exit(fork_tree(depth - 1));
+  expect(wait_for(child) == 0, "fork child");
+  return result() | touch();
+}
+
+int spawn(char** arguments) {
+  pid_t child = 0;
+  int error = posix_spawnp(&child, arguments[0], nullptr, nullptr, arguments, environ);
+  return error ? 100 + error : wait_for(child);
+}
+
+int vfork_exec(char** arguments) {
+  pid_t child = vfork();
+  if (child == 0) {
+    execv("/nonexistent/program", arguments);  // fails and changes nothing
+    execvp(arguments[0], arguments);
+    _exit(127);
+  }
+  return wait_for(child);
+}
+
+char** exec_arguments;
+void* exec_body(void*) {
+  execvp(exec_arguments[0], exec_arguments);
+  _exit(99);
+}
+int exec_from_thread(char** arguments) {
+  exec_arguments = arguments;
+  pthread_t thread;
+  pthread_create(&thread, nullptr, exec_body, nullptr);
+  for (;;) touch();
+}
+
+int exec_failure() {
+  char* arguments[] = {const_cast<char*>("x"), nullptr};
+  expect(execv("/nonexistent/program", arguments) == -1 && errno == ENOENT, "exec must fail");
+  expect(touch() == 0, "an exec that failed must change nothing");
+  expect(execv("/etc/passwd", arguments) == -1 && errno == EACCES, "exec of a text file must fail");
+  expect(touch() == 0, "still nothing");
+  return result();
+}
+
+int second_robust_list() {
+  struct {
+    void* next;
+    long offset;
+    void* pending;
+  } head = {&head, 0, nullptr};
+  expect(syscall(SYS_set_robust_list, &head, sizeof(head)) == -1 && errno == EPERM, "a second robust list");
+  pid_t child = vfork();
+  if (child == 0) _exit(syscall(SYS_set_robust_list, &head, sizeof(head)) == -1 && errno == EPERM ? 0 : 1);
+  expect(wait_for(child) == 0, "a robust list of a vfork child");
+  return result();
+}
+
+long marker(long op, long a = 0, long b = 0, long nonce = 0) { return prctl(LG_PRCTL, op, a, b, nonce); }
+
+int forged_markers() {
+  expect(marker(LG_MARKER_PROBE) == LG_ABI_VERSION, "probe");
+  lg_area area{};
+  area.version = LG_ABI_VERSION;
+  lg_hello hello{};
+  hello.version = LG_ABI_VERSION;
+  hello.runtime = LG_RUNTIME_CPYTHON;
+  hello.area = reinterpret_cast<uint64_t>(&area);
+  expect(marker(LG_MARKER_HELLO, reinterpret_cast<long>(&hello), sizeof(hello)) == -1, "a forged hello");
+  for (long op = LG_MARKER_RESOLVE; op <= LG_MARKER_SELF_CHECK + 1; op++)
+    expect(marker(op, 640) == -1 && errno == EPERM, "a marker call without a hello");
+  return result();
+}
+
+void* self_signal(void*) { return nullptr; }
+
+int attack_supervisor() {
+  const pid_t target = getppid();
+  siginfo_t info{};
+  info.si_code = SI_QUEUE;
+  char byte = 0;
+  iovec local{&byte, 1}, remote{&byte, 1};
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  CPU_SET(0, &cpus);
+  sched_param param{};
+  rlimit limit{64, 64};
+  auto refused = [](long answer, const char* what) { expect(answer == -1 && errno == EPERM, what); };
+  refused(kill(target, SIGKILL), "kill");
+  refused(kill(-1, SIGKILL), "kill everybody");
+  refused(syscall(SYS_tkill, target, SIGKILL), "tkill");
+  refused(syscall(SYS_tgkill, target, target, SIGKILL), "tgkill");
+  refused(syscall(SYS_rt_sigqueueinfo, target, SIGKILL, &info), "rt_sigqueueinfo");
+  refused(syscall(SYS_rt_tgsigqueueinfo, target, target, SIGKILL, &info), "rt_tgsigqueueinfo");
+  refused(syscall(SYS_pidfd_open, target, 0), "pidfd_open");
+  refused(ptrace(PTRACE_ATTACH, target, 0, 0), "ptrace attach");
+  refused(ptrace(PTRACE_SEIZE, target, 0, 0), "ptrace seize");
+  refused(process_vm_readv(target, &local, 1, &remote, 1, 0), "process_vm_readv");
+  refused(process_vm_writev(target, &local, 1, &remote, 1, 0), "process_vm_writev");
+  refused(prlimit(target, RLIMIT_NOFILE, &limit, nullptr), "prlimit");
+  refused(setpriority(PRIO_PROCESS, static_cast<id_t>(target), 19), "setpriority");
+  refused(setpriority(PRIO_USER, 0, 19), "setpriority of the user");
+  refused(sched_setaffinity(target, sizeof(cpus), &cpus), "sched_setaffinity");
+  refused(sched_setscheduler(target, SCHED_IDLE, &param), "sched_setscheduler");
+  refused(syscall(SYS_ioprio_set, 1, target, 0x6000), "ioprio_set");
+  int ends[2];
+  if (pipe(ends) != 0) return 3;
+  int owner = target;
+  refused(fcntl(ends[0], F_SETOWN, target), "F_SETOWN");
+  refused(ioctl(ends[0], FIOSETOWN, &owner), "FIOSETOWN");
+  refused(ioctl(ends[0], SIOCSPGRP, &owner), "SIOCSPGRP");
+  refused(ioctl(0, TIOCSTI, &byte), "TIOCSTI");
+  char path[64];
+  std::snprintf(path, sizeof(path), "/proc/%d", target);
+  int folder = open(path, O_RDONLY | O_DIRECTORY);
+  expect(folder >= 0, "open of /proc/SUPERVISOR");
+  refused(syscall(SYS_pidfd_send_signal, folder, SIGKILL, nullptr, 0), "pidfd_send_signal by a directory");
+  for (const char* name : {"mem", "oom_score_adj", "comm"}) {
+    std::snprintf(path, sizeof(path), "/proc/%d/%s", target, name);
+    int error = touch(path);
+    expect(error == EPERM || error == EACCES, path);
+  }
+  expect(getppid() == target, "the supervisor is gone");
+  return result();
+}
+
+// What may still be done to others and to oneself.
+int ordinary_signals() {
+  pid_t child = fork();
+  if (child == 0) {
+    pause();
+    _exit(0);
+  }
+  int pidfd = static_cast<int>(syscall(SYS_pidfd_open, child, 0));
+  expect(pidfd >= 0, "pidfd_open of a child");
+  expect(syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, nullptr, 0) == 0, "pidfd_send_signal to a child");
+  expect(wait_for(child) == 128 + SIGTERM, "the child must have got it");
+  child = fork();
+  if (child == 0) {
+    pause();
+    _exit(0);
+  }
+  expect(kill(child, SIGKILL) == 0 && wait_for(child) == 128 + SIGKILL, "kill of a child");
+  expect(kill(getpid(), 0) == 0 && raise(0) == 0, "signal to oneself");
+  expect(fcntl(0, F_SETOWN, getpid()) == 0 || errno == ENOTTY || errno == EINVAL, "F_SETOWN to oneself");
+  return result();
+}
+
+int group_kill() {
+  pid_t child = fork();
+  if (child == 0) {
+    pause();
+    _exit(0);
+  }
+  kill(0, SIGKILL);  // the whole group, and the supervisor shares it
+  return 4;
+}
+
+int foreign_calls() {
+  expect(syscall(0x40000000 | SYS_getpid) == -1 && errno == ENOSYS, "x32");
+  expect(syscall(SYS_io_uring_setup, 1, nullptr) == -1 && errno == EPERM, "io_uring");
+  pid_t child = fork();
+  if (child == 0) {
+    long answer;
+    asm volatile("int $0x80" : "=a"(answer) : "a"(20) : "memory");
+    _exit(0);
+  }
+  expect(wait_for(child) == 128 + SIGSYS, "int 0x80 must kill");
+  expect(syscall(SYS_clone3, nullptr, 0) == -1 && errno == ENOSYS, "clone3");
+  return result();
+}
+
+volatile sig_atomic_t alarms;
+void on_alarm(int) { alarms = alarms + 1; }
+
+int signal_storm(int rounds, int flags) {
+  struct sigaction action {};
+  action.sa_handler = on_alarm;
+  action.sa_flags = flags;
+  sigaction(SIGALRM, &action, nullptr);
+  itimerval every{{0, 500}, {0, 500}};
+  setitimer(ITIMER_REAL, &every, nullptr);
+  int interrupted = 0, refused = 0;
+  for (int i = 0; i < rounds; i++) {
+    int error = touch();
+    if (error == EINTR) interrupted++;
+    else if (error) refused++;
+  }
+  itimerval off{};
+  setitimer(ITIMER_REAL, &off, nullptr);
+  std::printf("signals %d interrupted %d refused %d\n", static_cast<int>(alarms), interrupted, refused);
+  expect(refused == 0 && alarms > 10, "refused or no signals");
+  // Without SA_RESTART a signal that comes before the notification was received ends the call; no supervisor can
+  // help that, and the in-process client repeats it.
+  expect(interrupted == 0 || (flags & SA_RESTART) == 0, "interrupted although the handler restarts");
+  expect(interrupted < rounds / 10, "interrupted far too often");
+  return result();
+}
+
+// Children that are killed in the middle of their calls.
+int deaths(int rounds) {
+  for (int i = 0; i < rounds; i++) {
+    pid_t child = fork();
+    if (child == 0)
+      for (;;) touch();
+    timespec pause{0, (i % 50) * 20'000};
+    nanosleep(&pause, nullptr);
+    kill(child, SIGKILL);
+    expect(wait_for(child) == 128 + SIGKILL, "killed child");
+  }
+  return result();
+}
+
+int churn(int per_second, int seconds) {
+  const long step = 1'000'000'000l / per_second;
+  timespec next;
+  clock_gettime(CLOCK_MONOTONIC, &next);
+  char* truth[] = {const_cast<char*>("/bin/true"), nullptr};
+  for (int i = 0; i < per_second * seconds; i++) {
+    pid_t child = i % 2 ? fork() : vfork();
+    if (child == 0) {
+      execv(truth[0], truth);
+      _exit(127);
+    }
+    expect(wait_for(child) == 0, "child");
+    next.tv_nsec += step;
+    while (next.tv_nsec >= 1'000'000'000l) next.tv_nsec -= 1'000'000'000l, next.tv_sec++;
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, nullptr);
+  }
+  return result();
+}
+
+int second_listener() {
+  const sock_filter allow = {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW};
+  int answer = lg_install_filter(&allow, 1);
+  expect(answer == -EBUSY, "a second listener");
+  expect(std::strstr(lg_install_filter_reason(EBUSY), "already") != nullptr, "its reason");
+  return result();
+}
+
+// A parent that is gone before its child makes its first call.
+int orphan() {
+  if (fork() == 0) {
+    if (fork() == 0) {
+      usleep(20000);
+      _exit(touch() == 0 ? 0 : 1);
+    }
+    _exit(0);
+  }
+  while (wait(nullptr) > 0) {
+  }
+  usleep(60000);
+  return 0;
+}
+
+int latency(int rounds) {
+  timespec start, end;
+  double best = 1e9;
+  for (int batch = 0; batch < 20; batch++) {
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    for (int i = 0; i < rounds; i++) syscall(SYS_getppid);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    double each = ((end.tv_sec - start.tv_sec) * 1e9 + (end.tv_nsec - start.tv_nsec)) / rounds;
+    if (each < best) best = each;
+  }
+  std::printf("%.0f ns\n", best);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string verb = argc > 1 ? argv[1] : "";
+  int first = argc > 2 ? std::atoi(argv[2]) : 0, second = argc > 3 ? std::atoi(argv[3]) : 0;
+  (void)self_signal;
+  if (verb == "ok") return touch();
+  if (verb == "exit") return first;
+  if (verb == "raise") return raise(first);
+  if (verb == "threads") return threads(first, second ? second : 1);
+  if (verb == "fork") return fork_tree(first);
+  if (verb == "spawn") return spawn(argv + 2);
+  if (verb == "vfork") return vfork_exec(argv + 2);
+  if (verb == "exec-thread") return exec_from_thread(argv + 2);
+  if (verb == "exec-failure") return exec_failure();
+  if (verb == "robust") return second_robust_list();
+  if (verb == "markers") return forged_markers();
+  if (verb == "attack") return attack_supervisor();
+  if (verb == "signals") return ordinary_signals();
+  if (verb == "group-kill") return group_kill();
+  if (verb == "foreign") return foreign_calls();
+  if (verb == "storm") return signal_storm(first, second ? SA_RESTART : 0);
+  if (verb == "deaths") return deaths(first);
+  if (verb == "churn") return churn(first, second);
+  if (verb == "listener") return second_listener();
+  if (verb == "orphan") return orphan();
+  if (verb == "latency") return latency(first);
+  if (verb == "open") return touch(argv[2]);
+  if (verb == "create") {
+    int fd = open(argv[2], O_CREAT | O_WRONLY | O_TRUNC, 0666);
+    if (fd < 0) return errno;
+    return write(fd, "x", 1) == 1 ? 0 : errno;
+  }
+  if (verb == "unlink") return unlink(argv[2]) == 0 ? 0 : errno;
+  if (verb == "rename") return rename(argv[2], argv[3]) == 0 ? 0 : errno;
+  if (verb == "link") return link(argv[2], argv[3]) == 0 ? 0 : errno;
+  return 2;
+}

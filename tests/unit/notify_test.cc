@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pure parts of the notify backend: traits and outcomes, call instructions, paths, the state machine's corner cases.
+#include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bpf/judge.h"
+#include "core/backend/notify/native_map.h"
+#include "core/backend/notify/path_calls.h"
+#include "core/backend/notify/paths.h"
+#include "core/backend/notify/places.h"
+#include "core/backend/notify/spawn.h"
+#include "core/backend/notify/tasks.h"
+#include "core/backend/notify/traits.h"
+
+namespace libguard {
+namespace {
+
+TEST(ForceNotify, RaisesWhatMakesTasksAndWhatHitsTheSupervisor) {
+  std::vector<Outcome> outcomes(LG_MAX_RIGHTS, Outcome::kAllow);
+  outcomes[LG_NR_ptrace] = Outcome::kErrno;
+  force_notify(outcomes, false);
+  for (int right : {int{LG_RIGHT_CLONE_THREAD}, int{LG_RIGHT_CLONE_PROCESS}, int{LG_NR_fork}, int{LG_NR_vfork},
+                    int{LG_NR_execve}, int{LG_NR_execveat}, int{LG_NR_kill}, int{LG_NR_pidfd_send_signal},
+                    int{LG_RIGHT_FCNTL_OWNER}, int{LG_RIGHT_IOCTL_CONTROL}, int{LG_RIGHT_MMAP_EXEC_FILE},
+                    int{LG_NR_prlimit64}, int{LG_NR_setuid}, int{LG_NR_unshare}})
+    EXPECT_EQ(outcomes[static_cast<size_t>(right)], Outcome::kNotify) << right;
+  EXPECT_EQ(outcomes[LG_NR_ptrace], Outcome::kErrno);
+  for (int right : {int{LG_RIGHT_KILL_SELF}, int{LG_RIGHT_OPENAT_READ}, int{LG_RIGHT_OPENAT_WRITE}, int{LG_NR_unlink},
+                    int{LG_NR_mmap}, int{LG_NR_fcntl}, int{LG_NR_read}})
+    EXPECT_EQ(outcomes[static_cast<size_t>(right)], Outcome::kAllow) << right;
+  force_notify(outcomes, true);
+  EXPECT_EQ(outcomes[LG_RIGHT_OPENAT_WRITE], Outcome::kNotify);
+  EXPECT_EQ(outcomes[LG_NR_unlink], Outcome::kNotify);
+  EXPECT_EQ(outcomes[LG_RIGHT_OPENAT_READ], Outcome::kAllow);
+}
+
+// Whatever changes files by path in these groups is looked at.
+TEST(PathCalls, CoverTheGroups) {
+  for (lg_group group : {LG_GROUP_FILE_WRITE, LG_GROUP_FILE_META, LG_GROUP_FILE_LINK}) {
+    for (Right right : rights_of(group)) {
+      uint16_t nr = number(right);
+      if (nr >= LG_FIRST_SPLIT) continue;
+      std::string name = right_name(right);
+      bool by_descriptor = name[0] == 'f' && name != "futimesat" && name.find("at") == std::string::npos;
+      if (by_descriptor || name == "quotactl" || name == "fallocate" || name == "acct") continue;
+      EXPECT_TRUE(path_call(nr) || is_open_call(nr)) << name;
+    }
+  }
+}
+
+TEST(CallInstruction, IsRecognised) {
+  const uint8_t direct[7] = {0x90, 0x90, 0xe8, 1, 2, 3, 4}, by_register[7] = {0, 0, 0, 0, 0, 0xff, 0xd0};
+  const uint8_t by_memory[7] = {0, 0xff, 0x15, 1, 2, 3, 4}, none[7] = {0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90};
+  EXPECT_TRUE(ends_in_call(direct));
+  EXPECT_TRUE(ends_in_call(by_register));
+  EXPECT_TRUE(ends_in_call(by_memory));
+  EXPECT_FALSE(ends_in_call(none));
+}
+
+
+TEST(NativeMap, NamesMappingsOnTheStack) {
+  // Of itself a process can read everything but its own registers at a call: a child waits instead.
+  pid_t child = fork();
+  if (child == 0) {
+    pause();
+    _exit(0);
+  }
+  usleep(20000);
+  NativeMap map;
+  ProcessMemory memory(child);
+  lg_set found{};
+  auto owner = [](std::string_view path, LibraryId* id) {
+    *id = path.find("libc.so") != std::string_view::npos ? static_cast<LibraryId>(20) : static_cast<LibraryId>(21);
+    return path.find("libc.so") != std::string_view::npos || path.find("unit_notify") != std::string_view::npos;
+  };
+  EXPECT_TRUE(map.scan(child, memory, owner, &found));
+  EXPECT_TRUE(LibrarySet(found).has(static_cast<LibraryId>(20)));
+  EXPECT_TRUE(LibrarySet(found).has(static_cast<LibraryId>(21)));
+  EXPECT_FALSE(LibrarySet(found).has(LibraryId::kUnknown));
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  lg_set gone{};
+  map.outdated();
+  EXPECT_FALSE(map.scan(child, memory, owner, &gone));
+  EXPECT_TRUE(LibrarySet(gone).has(LibraryId::kUnknown));
+}
+
+TEST(Paths, KnowWhatIsProtected) {
+  NotifyCounters counters;
+  Paths paths({"/usr/lib/python3/", "/srv/app/code.py"}, false, counters);
+  EXPECT_TRUE(paths.is_protected("/usr/lib/python3/x/y.py", false));
+  EXPECT_TRUE(paths.is_protected("/usr/lib/python3", false));
+  EXPECT_FALSE(paths.is_protected("/usr/lib/python3.11/x", false));
+  EXPECT_TRUE(paths.is_protected("/srv/app/code.py", false));
+  EXPECT_FALSE(paths.is_protected("/srv/app", false));
+  EXPECT_TRUE(paths.is_protected("/srv/app", true));
+  EXPECT_TRUE(paths.is_protected("/usr", true));
+}
+
+TEST(Paths, SplitLast) {
+  std::string parent, name;
+  split_last("a/b/c", &parent, &name);
+  EXPECT_EQ(parent + "|" + name, "a/b/|c");
+  split_last("c", &parent, &name);
+  EXPECT_EQ(parent + "|" + name, ".|c");
+  split_last("/c", &parent, &name);
+  EXPECT_EQ(parent + "|" + name, "/|c");
+  split_last("a/c/", &parent, &name);
+  EXPECT_EQ(parent + "|" + name, "a/|c/");
+}
+
+TEST(Spawn, PutsTheClientFirst) {
+  EXPECT_EQ(with_client({"A=1"}, "/lib/c.so"), (std::vector<std::string>{"A=1", "LD_PRELOAD=/lib/c.so"}));
+  EXPECT_EQ(with_client({"LD_PRELOAD=/x.so"}, "/c.so"), (std::vector<std::string>{"LD_PRELOAD=/c.so:/x.so"}));
+  EXPECT_EQ(with_client({"A=1"}, ""), (std::vector<std::string>{"A=1"}));
+}
+
+class QuietHandler : public Handler {
+ public:
+  Decision decide(const Call&) override { return {}; }
+  ProgramInfo on_program(const ProgramBirth&) override { return {programs++, static_cast<LibraryId>(10)}; }
+  void on_hello(uint32_t, const lg_hello&) override {}
+  uint64_t resolve(uint32_t, uint32_t, std::string_view) override { return 0; }
+  std::string module_name(uint32_t) override { return {}; }
+  bool native_owner(std::string_view, LibraryId*) override { return false; }
+  void on_exit(pid_t) override { exits++; }
+  void on_phase(pid_t, uint32_t) override {}
+  uint32_t programs = 0, exits = 0;
+};
+
+// A waiting child stands for a blocked caller.
+class TasksTest : public ::testing::Test {
+ protected:
+  void SetUp() override { child = make_child(); }
+  void TearDown() override {
+    for (pid_t pid : children) {
+      kill(pid, SIGKILL);
+      waitpid(pid, nullptr, 0);
+    }
+  }
+  pid_t make_child() {
+    pid_t pid = fork();
+    if (pid == 0) {
+      pause();
+      _exit(0);
+    }
+    children.push_back(pid);
+    return pid;
+  }
+  std::vector<pid_t> children;
+  QuietHandler handler;
+  NotifyCounters counters;
+  Tasks tasks{handler, counters, nullptr};
+  pid_t child = 0;
+};
+
+TEST_F(TasksTest, AReusedNumberIsAnotherTask) {
+  ASSERT_TRUE(tasks.adopt_running(child));
+  Thread* thread = tasks.find(child);
+  ASSERT_NE(thread, nullptr);
+  thread->inherited.add(static_cast<LibraryId>(33));
+  EXPECT_FALSE(tasks.on_robust_list(child, 0x1000)) << "a living thread has one already";
+  thread->start_time--;  // as if the number had been another thread's
+  EXPECT_TRUE(tasks.on_robust_list(child, 0x1000));
+  thread = tasks.find(child);
+  ASSERT_NE(thread, nullptr);
+  EXPECT_FALSE(thread->inherited.has(static_cast<LibraryId>(33)));
+  EXPECT_TRUE(thread->inherited.has(LibraryId::kUnknown)) << "nobody is known to have made it";
+}
+
+TEST_F(TasksTest, AnExecThatDidNotHappenChangesNothing) {
+  ASSERT_TRUE(tasks.adopt_running(child));
+  Thread* thread = tasks.find(child);
+  LibrarySet spawners;
+  spawners.add(static_cast<LibraryId>(40));
+  tasks.on_exec(*thread, spawners);
+  EXPECT_EQ(tasks.settle_exec(*thread), thread);
+  EXPECT_TRUE(thread->process->execs.empty());
+  EXPECT_TRUE(thread->process->program->spawners.empty());
+  EXPECT_EQ(handler.programs, 1u);
+}
+
+TEST_F(TasksTest, AnUnknownProcessIsUnknown) {
+  ASSERT_TRUE(tasks.adopt_running(child));
+  pid_t stranger = make_child();
+  ASSERT_NE(tasks.meet(stranger), nullptr);
+  // It has the same image (both are our forks) but nobody noted its birth.
+  EXPECT_TRUE(tasks.find(stranger)->inherited.has(LibraryId::kUnknown));
+  EXPECT_EQ(counters.unknown_makers, 1u);
+}
+
+TEST_F(TasksTest, ExitFreesAndALateExitOfAnotherDoesNot) {
+  ASSERT_TRUE(tasks.adopt_running(child));
+  tasks.on_exit(child);  // still alive: the event was of an earlier process of this number
+  EXPECT_EQ(tasks.processes(), 1u);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  tasks.on_exit(child);
+  EXPECT_EQ(tasks.processes(), 0u);
+  EXPECT_EQ(tasks.threads(), 0u);
+  EXPECT_EQ(handler.exits, 1u);
+}
+
+}  // namespace
+}  // namespace libguard
