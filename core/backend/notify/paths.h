@@ -23,7 +23,9 @@ namespace libguard {
 
 class Paths {
  public:
-  Paths(std::vector<std::string> protected_paths, bool emulate, NotifyCounters& counters);
+  Paths(bool emulate, NotifyCounters& counters);
+  // Real paths of directories and files; replaces what was said before.
+  void protect_all(const std::vector<std::string>& paths);
 
   // From now on these paths are protected, and no others.
   void protect_only(std::vector<std::string> protected_paths);
