@@ -54,6 +54,19 @@ Status load_rules(const GuardFlags& flags, GuardOptions* options) {
   return {};
 }
 
+std::string real(const std::string& path) {
+  std::error_code error;
+  std::filesystem::path full = std::filesystem::weakly_canonical(path, error);
+  return error ? path : full.string();
+}
+
+void add_own_files(const GuardFlags& flags, GuardOptions& options) {
+  if (!flags.policy.empty()) options.own_files.push_back(real(flags.policy));
+  if (options.policy && !options.policy->profile_path.empty())
+    options.own_files.push_back(real(options.policy->profile_path));
+  options.own_files.push_back(real("/proc/self/exe"));
+}
+
 Result<Mode> parse_mode(const std::string& text) {
   if (auto mode = find_mode(text)) return *mode;
   return fail(Code::kInvalid, "unknown mode '" + text + "'", did_you_mean(text, {"observe", "detect", "enforce"}));
@@ -96,7 +109,7 @@ Result<GuardOptions> make_guard_options(const GuardFlags& flags, const std::vect
                 did_you_mean(flags.backend, {"auto", "notify"}));
   options.record = flags.record;
   options.command = command;
-  options.events_path = absolute(flags.events);
+  options.events_path = flags.events.empty() ? "" : real(flags.events);
   if (auto loaded = load_rules(flags, &options); !loaded) return tl::unexpected(loaded.error());
   if (!flags.mode.empty()) {
     auto mode = parse_mode(flags.mode);
@@ -113,6 +126,7 @@ Result<GuardOptions> make_guard_options(const GuardFlags& flags, const std::vect
   auto directory = choose_application_dir(question, Tree("/"));
   if (!directory) return tl::unexpected(directory.error());
   options.application_dir = *directory;
+  add_own_files(flags, options);
   options.home = question.home;
   return options;
 }

@@ -64,6 +64,7 @@ Result<std::unique_ptr<Session>> make_session(const GuardFlags& flags, const std
   session->client = *client;
   auto options = make_guard_options(flags, command);
   if (!options) return tl::unexpected(options.error());
+  options->client_path = session->client;
   Announced& announced = session->announced;
   if (options->policy) announced.policy_path = flags.policy, announced.policy_digest = options->policy->digest;
   announced.events_path = options->events_path;
@@ -90,7 +91,6 @@ Status make_backend(Session& session) {
   options.matrix = session.guard->matrix();
   options.observe_everything = session.guard->recording();
   options.client_path = session.client;
-  options.protected_paths = session.guard->protected_paths();
   options.emulate_opens = enforcing;
   session.backend = std::make_unique<NotifyBackend>(std::move(options), *session.guard);
   return {};

@@ -15,8 +15,8 @@ namespace libguard {
 Counters losses_of(const Counters& counters) {
   // The other counters are amounts of work.
   static const std::set<std::string> kLosses = {
-      "unknown_makers",   "unknown_images", "no_hello", "handoffs_lost", "native_scans_failed",
-      "descriptors_lost", "unknown_frames", "faults",   "truncated"};
+      "unknown_makers",   "unknown_images", "handoffs_lost", "native_scans_failed",
+      "descriptors_lost", "unknown_frames", "faults",        "truncated"};
   Counters losses;
   for (const auto& [cause, count] : counters)
     if (count != 0 && kLosses.count(cause)) losses.emplace(cause, count);

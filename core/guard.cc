@@ -16,6 +16,7 @@
 #include "core/deviations.h"
 #include "core/matrix.h"
 #include "core/recorder.h"
+#include "libguard/frontend.h"
 
 namespace libguard {
 
@@ -121,9 +122,16 @@ std::vector<Outcome> Guard::outcomes() const {
   return outcomes;
 }
 
-std::vector<std::string> Guard::protected_paths() const {
+int64_t Guard::hello_answer() { return state_->mode == Mode::kEnforce ? LG_HELLO_ENFORCE : 0; }
+
+std::vector<std::string> Guard::protected_paths() {
+  const GuardOptions& options = state_->options;
   if (state_->mode != Mode::kEnforce) return {};
-  return state_->resolver->code_directories();
+  std::vector<std::string> paths = state_->resolver->code_directories();
+  paths.insert(paths.end(), options.own_files.begin(), options.own_files.end());
+  if (!options.client_path.empty()) paths.push_back(options.client_path);
+  if (!options.events_path.empty()) paths.push_back(options.events_path);
+  return paths;
 }
 
 Decision Guard::decide(const Call& call) {
@@ -207,6 +215,7 @@ std::string Guard::module_name(uint32_t module_hash) {
 }
 
 bool Guard::native_owner(std::string_view mapping_path, LibraryId* owner) {
+  if (mapping_path == state_->options.client_path) return false;
   Resolver::Native native = state_->resolver->resolve_native(mapping_path);
   *owner = native.library;
   state_->place_new_libraries();

@@ -83,6 +83,11 @@ class Handler {
   virtual Decision decide(const Call& call) = 0;
   virtual ProgramInfo on_program(const ProgramBirth& birth) = 0;
   virtual void on_hello(uint32_t program, const lg_hello& hello) = 0;
+  // What the client is told at its hello: 0 or LG_HELLO_ENFORCE.
+  virtual int64_t hello_answer() { return 0; }
+  // Real paths of files and directories that nobody may change; asked at the start and after each hello, which may
+  // make code directories known.
+  virtual std::vector<std::string> protected_paths() { return {}; }
   virtual uint64_t resolve(uint32_t program, uint32_t kind, std::string_view path) = 0;  // LG_RESOLVED(...)
   virtual std::string module_name(uint32_t module_hash) = 0;
   // Owner of an executable mapping; false: transparent, names nobody.
@@ -101,7 +106,6 @@ struct BackendOptions {
   const lg_matrix* matrix;        // for the free path: rights whose rows are empty are allowed without a walk
   bool observe_everything = false;  // recording: decide() is asked for every notified call
   std::string client_path;        // libguard_preload.so, to check marker calls' call sites
-  std::vector<std::string> protected_paths;  // real paths of directories and files that nobody may change
   bool emulate_opens = false;     // opens for writing are done by the supervisor: no path can be swapped under its eyes
 };
 

@@ -100,7 +100,7 @@ class NotifyPathsTest : public NotifyTest {
     mkdir(code.c_str(), 0755);
     std::ofstream(code + "/module.py") << "original";
     std::ofstream(root + "/other") << "other";
-    options.protected_paths = {code};
+    guard.protected_files = {code};
     options.emulate_opens = true;
   }
   void TearDown() override { [[maybe_unused]] int gone = std::system(("rm -rf " + root).c_str()); }

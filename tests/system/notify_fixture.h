@@ -53,6 +53,7 @@ class FakeGuard : public Handler {
     return {static_cast<uint32_t>(programs.size() - 1), library};
   }
   void on_hello(uint32_t, const lg_hello&) override { hellos++; }
+  std::vector<std::string> protected_paths() override { return protected_files; }
   uint64_t resolve(uint32_t, uint32_t, std::string_view) override { return LG_RESOLVED(LG_RUNTIME, 0, 1, 0); }
   std::string module_name(uint32_t) override { return {}; }
   bool native_owner(std::string_view, LibraryId*) override { return false; }
@@ -91,7 +92,7 @@ class NotifyTest : public ::testing::Test {
     options.matrix = matrix.get();
     options.outcomes = outcomes;
     backend = std::make_unique<NotifyBackend>(options, guard);
-    force_notify(outcomes, options.emulate_opens || !options.protected_paths.empty());
+    force_notify(outcomes, options.emulate_opens || !guard.protected_files.empty());
     auto filter = make_filter({outcomes, EPERM});
     if (!filter) return ADD_FAILURE() << filter.error().what, -1;
     SpawnOptions spawn;

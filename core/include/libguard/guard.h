@@ -21,14 +21,16 @@
 namespace libguard {
 
 struct GuardOptions {
-  std::optional<Mode> mode;                    // overrides the policy's
-  std::optional<Policy> policy;                // absent: nothing is judged
-  std::optional<Profile> profile;              // the one the policy pins, if it does
-  bool record = false;                         // learn a profile
-  std::vector<std::string> command;            // what is run, for the profile
-  std::string application_dir;                 // absolute; empty: no application files
-  std::string home;                            // of the user, for packages in ~/.local; may be empty
-  std::string events_path;                     // JSON lines; empty: none
+  std::optional<Mode> mode;            // overrides the policy's
+  std::optional<Policy> policy;        // absent: nothing is judged
+  std::optional<Profile> profile;      // the one the policy pins, if it does
+  bool record = false;                 // learn a profile
+  std::vector<std::string> command;    // what is run, for the profile
+  std::string application_dir;         // absolute; empty: no application files
+  std::string home;                    // of the user, for packages in ~/.local; may be empty
+  std::string client_path;             // libguard_preload.so: speaks for nobody on a C stack
+  std::vector<std::string> own_files;  // absolute: policy, profile, our own executables; protected under enforce
+  std::string events_path;             // JSON lines; empty: none
   std::function<void(const Event&)> on_event;  // each new kind of deviation, on the serving thread
 };
 
@@ -38,14 +40,15 @@ class Guard final : public Handler {
   ~Guard() override;
 
   const lg_matrix* matrix() const;
-  std::vector<Outcome> outcomes() const;             // for the seccomp filter, per right
-  std::vector<std::string> protected_paths() const;  // code directories, under enforce
+  std::vector<Outcome> outcomes() const;  // for the seccomp filter, per right
   Mode mode() const;
   bool recording() const;
 
   Decision decide(const Call& call) override;
   ProgramInfo on_program(const ProgramBirth& birth) override;
   void on_hello(uint32_t program, const lg_hello& hello) override;
+  int64_t hello_answer() override;
+  std::vector<std::string> protected_paths() override;  // under enforce: code, policy, profile, events, libguard itself
   uint64_t resolve(uint32_t program, uint32_t kind, std::string_view path) override;
   std::string module_name(uint32_t module_hash) override;
   bool native_owner(std::string_view mapping_path, LibraryId* owner) override;
