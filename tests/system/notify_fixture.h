@@ -34,6 +34,7 @@ class FakeGuard : public Handler {
   std::vector<std::string> tampers, tampered_paths;
   std::vector<pid_t> exits;
   int ticks = 0, hellos = 0;
+  std::vector<std::string> protected_files;
   uint64_t decided = 0;
 
   Decision decide(const Call& call) override {
