@@ -240,7 +240,7 @@ function show(row, column) {
   panel.replaceChildren(
     el('div', {class: 'head'}, el('h2', {id: 'panel-title'}, `${row.name} ${row.version}`), el('button', {class: 'quiet', type: 'button', onclick: hide}, 'Close')),
     el('p', {}, el('code', {}, columnName(column)), `  ${group.about}`),
-    table || el('p', {}, data.policy && cells.some(c => c.granted) ? 'Granted by the policy, never seen.' : 'Never seen.'));
+    table || el('p', {}, !data.policy ? 'Never seen.' : cells.some(c => c.granted) ? 'Granted by the policy, never seen.' : 'Never seen, and the policy does not grant it.'));
   if (events.length) panel.append(el('h3', {}, 'Deviations'), ...events.map(event => eventCard(event, row.purl)));
   if (samples.length) panel.append(el('h3', {}, 'Stacks, innermost frame first'), ...samples.map(s => sampleCard(s, row.purl)));
   else if (table && !events.length) panel.append(el('p', {}, 'No stack is kept here for this cell; the profile has it.'));
