@@ -31,7 +31,7 @@ lg_subject subject_of(std::initializer_list<LibraryId> inside_out) {
   lg_subject subject{};
   LibrarySet active;
   subject.stack.caller = LG_RUNTIME;
-  subject.stack.direct = inside_out.size() ? number(*inside_out.begin()) : LG_RUNTIME;
+  subject.stack.direct = inside_out.size() ? number(*inside_out.begin()) : uint16_t{LG_RUNTIME};
   for (LibraryId id : inside_out) {
     active.add(id);
     if (subject.stack.caller == LG_RUNTIME && id != LibraryId::kRuntime) subject.stack.caller = number(id);
