@@ -34,6 +34,7 @@ constexpr int kPatienceMilliseconds = 5000;
 constexpr char kCanaryName[] = "libguard-canary-must-not-exist";
 
 [[noreturn]] void be_canary(int socket, const std::vector<sock_filter>& filter) {
+  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);  // this process may have been made unreadable already
   int listener = lg_install_filter(filter.data(), static_cast<unsigned short>(filter.size()));
   int error = listener < 0 ? -listener : 0;
   send_packet(socket, &error, sizeof(error), listener < 0 ? -1 : listener);

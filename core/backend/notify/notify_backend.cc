@@ -52,10 +52,7 @@ NotifyBackend::NotifyBackend(BackendOptions options, Handler& handler)
                  return judge(thread, number(right), -1, args);
                }) {
   LG_CHECK(options_.matrix != nullptr);
-  for (int nr = 0; nr < 512; nr++) {
-    traits_[nr] = traits_of(nr);
-    if (!paths_.active()) traits_[nr] &= static_cast<uint8_t>(~kPath);
-  }
+  for (int nr = 0; nr < 512; nr++) traits_[nr] = traits_of(nr);
   for (uint32_t right = 0; right < LG_MAX_RIGHTS; right++) dangerous_[right] = lg_is_dangerous(lg_group_of(right)) != 0;
 }
 
@@ -222,7 +219,7 @@ void NotifyBackend::carry_on(Thread& thread, const seccomp_notif& call) {
     int64_t result = defence_.carry_out(thread, call.data);
     return answered(result < 0 ? listener_->refuse(call.id, static_cast<int>(-result)) : listener_->answer(call.id, result));
   }
-  if (traits & kPath) {
+  if ((traits & kPath) && paths_.active()) {  // a hello may have made protected paths known
     Paths::Outcome outcome = paths_.apply(thread, call.data);
     if (outcome.kind == Paths::Outcome::kRefuse) {
       if (outcome.guarded) return tamper(thread, call, "write to a protected file", outcome.path);

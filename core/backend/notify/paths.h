@@ -23,9 +23,7 @@ namespace libguard {
 
 class Paths {
  public:
-  Paths(bool emulate, NotifyCounters& counters);
-  // Real paths of directories and files; replaces what was said before.
-  void protect_all(const std::vector<std::string>& paths);
+  Paths(std::vector<std::string> protected_paths, bool emulate, NotifyCounters& counters);
 
   // From now on these paths are protected, and no others.
   void protect_only(std::vector<std::string> protected_paths);
