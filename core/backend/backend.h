@@ -36,10 +36,10 @@ class FrameReader {
 };
 
 struct Call {
-  pid_t pid, tid;      // as the supervisor sees them
-  uint32_t program;    // index given by Handler::on_program
+  pid_t pid, tid;    // as the supervisor sees them
+  uint32_t program;  // index given by Handler::on_program
   Right right;
-  int nr;              // system call number; -1: runtime operation
+  int nr;  // system call number; -1: runtime operation
   uint64_t args[6];
   const lg_subject* subject;
   FrameReader* reader;
@@ -53,17 +53,17 @@ struct Decision {
 // What the supervisor found out about a program at its birth.
 struct ProgramBirth {
   pid_t pid;
-  std::string executable;          // real path
-  std::string invoked_as;          // argv[0] resolved, or executable
+  std::string executable;  // real path
+  std::string invoked_as;  // argv[0] resolved, or executable
   std::vector<std::string> arguments;
-  bool foreign_environment;        // LD_PRELOAD, LD_AUDIT or LD_LIBRARY_PATH unlike the guard's
-  bool language_runtime;           // recognised runtime: {startup} until its hello
-  uint32_t parent_program;         // program that exec'ed it; kNoProgram for the first one
+  bool foreign_environment;  // LD_PRELOAD, LD_AUDIT or LD_LIBRARY_PATH unlike the guard's
+  bool language_runtime;     // recognised runtime: {startup} until its hello
+  uint32_t parent_program;   // program that exec'ed it; kNoProgram for the first one
 };
 
 struct ProgramInfo {
-  uint32_t program;     // index for Call::program
-  LibraryId library;    // of the executable; kUnknown for a foreign environment
+  uint32_t program;   // index for Call::program
+  LibraryId library;  // of the executable; kUnknown for a foreign environment
 };
 
 // A refused attempt to get around the guard.
@@ -102,11 +102,11 @@ class Handler {
 };
 
 struct BackendOptions {
-  std::vector<Outcome> outcomes;  // per right id, LG_MAX_RIGHTS of them
-  const lg_matrix* matrix;        // for the free path: rights whose rows are empty are allowed without a walk
+  std::vector<Outcome> outcomes;    // per right id, LG_MAX_RIGHTS of them
+  const lg_matrix* matrix;          // for the free path: rights whose rows are empty are allowed without a walk
   bool observe_everything = false;  // recording: decide() is asked for every notified call
-  std::string client_path;        // libguard_preload.so, to check marker calls' call sites
-  bool emulate_opens = false;     // opens for writing are done by the supervisor: no path can be swapped under its eyes
+  std::string client_path;          // libguard_preload.so, to check marker calls' call sites
+  bool emulate_opens = false;  // opens for writing are done by the supervisor: no path can be swapped under its eyes
 };
 
 using Counters = std::map<std::string, uint64_t>;  // "unknown_frames", "faults", "truncated", "no_state", …

@@ -153,9 +153,13 @@ TEST_F(NotifyPathsTest, OtherOpensAreAsTheyWere) {
   EXPECT_EQ(guest({"open", root + "/other/below"}), ENOTDIR);
   EXPECT_EQ(guest({"open", "/dev/null"}), 0);
   EXPECT_EQ(guest({"open", "/dev/full"}), 0);
-  EXPECT_EQ(run({"/bin/sh", "-c", "cd " + root + " && echo a > rel && echo b >> rel && test \"$(cat rel)\" = 'a\nb'"}), 0);
-  EXPECT_EQ(run({"/bin/sh", "-c", "echo hello > /dev/stderr; echo x > /dev/fd/2"}), 0);
-  EXPECT_EQ(run({"/bin/sh", "-c", "mkfifo " + root + "/f; (cat < " + root + "/f >/dev/null &) ; echo x > " + root + "/f"}), 0);
+  EXPECT_EQ(run({"/bin/sh", "-c", "cd " + root + " && echo a > rel && echo b >> rel && test \"$(cat rel)\" = 'a\nb'"}),
+            0);
+  EXPECT_EQ(run({"/bin/sh", "-c", "exec 2> " + root + "/err; echo hello > /dev/stderr; echo x >> /dev/fd/2"}), 0);
+  EXPECT_EQ(text(root + "/err"), "hello\nx\n");
+  EXPECT_EQ(
+      run({"/bin/sh", "-c", "mkfifo " + root + "/f; (cat < " + root + "/f >/dev/null &) ; echo x > " + root + "/f"}),
+      0);
   EXPECT_TRUE(guard.tampers.empty());
 }
 

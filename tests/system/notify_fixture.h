@@ -39,7 +39,8 @@ class FakeGuard : public Handler {
 
   Decision decide(const Call& call) override {
     decided++;
-    if (keep) seen.push_back({call.pid, call.tid, call.program, right_name(call.right), *call.subject, call.reader->frames()});
+    if (keep)
+      seen.push_back({call.pid, call.tid, call.program, right_name(call.right), *call.subject, call.reader->frames()});
     return rule ? rule(call) : Decision{};
   }
   // Library of an executable: 10 for the first name met, 11 for the second, …
@@ -106,8 +107,10 @@ class NotifyTest : public ::testing::Test {
     if (!started) return ADD_FAILURE() << started.error().what, -1;
     child->go();
     backend->serve();
-    if (!backend->child_ended()) waitpid(child->pid(), &status, 0);
-    else status = backend->child_status();
+    if (!backend->child_ended())
+      waitpid(child->pid(), &status, 0);
+    else
+      status = backend->child_status();
     exec_error = child->exec_error();
     counters = backend->counters();
     threads_left = backend->threads();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // notify_guest: the guarded program of the notify tests. Each verb tries one thing and exits 0 if it went as it must.
-#include <errno.h>
 #include <asm/sockios.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -263,8 +263,10 @@ int signal_storm(int rounds, int flags) {
   int interrupted = 0, refused = 0;
   for (int i = 0; i < rounds; i++) {
     int error = touch();
-    if (error == EINTR) interrupted++;
-    else if (error) refused++;
+    if (error == EINTR)
+      interrupted++;
+    else if (error)
+      refused++;
   }
   itimerval off{};
   setitimer(ITIMER_REAL, &off, nullptr);

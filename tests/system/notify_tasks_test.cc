@@ -38,7 +38,7 @@ TEST_F(NotifyTest, ThreadsInheritTheirMaker) {
 
 TEST_F(NotifyTest, ManyThreadsAndBoundedMemory) {
   guard.keep = false;
-  EXPECT_EQ(guest({"threads", "1500", "2"}), 0);
+  EXPECT_EQ(guest({"threads", "5000", "1"}), 0);
   EXPECT_EQ(counters["unknown_makers"], 0u);
   EXPECT_EQ(guest({"threads", "50", "100"}), 0);
   EXPECT_EQ(processes_left, 0u);

@@ -49,7 +49,8 @@ Status answer_canary(int socket) {
   int error = EIO, fd = -1;
   long got = receive_packet(socket, &error, sizeof(error), &fd);
   if (got != sizeof(error) || error != 0 || fd < 0)
-    return fail(Code::kUnsupported, std::string("canary: no filter: ") + std::strerror(error), lg_install_filter_reason(error));
+    return fail(Code::kUnsupported, std::string("canary: no filter: ") + std::strerror(error),
+                lg_install_filter_reason(error));
   Listener listener(fd);
   pollfd waiting{fd, POLLIN, 0};
   if (poll(&waiting, 1, kPatienceMilliseconds) <= 0 || listener.receive() != Listener::Received::kCall)
@@ -85,11 +86,16 @@ std::vector<Ability> notify_abilities() {
   std::vector<Ability> abilities;
   for (Right right : all_rights()) {
     uint16_t id = number(right);
-    if (id >= LG_FIRST_OPERATION) abilities.push_back({right, true, true, "marker call"});
-    else if (lg_always_allowed(id)) abilities.push_back({right, false, false, "always allowed: ends threads and signal handlers"});
-    else if (id == LG_NR_clone3) abilities.push_back({right, false, true, "answered ENOSYS by the filter"});
-    else if (id == LG_NR_set_robust_list) abilities.push_back({right, true, false, "tells the birth of threads"});
-    else abilities.push_back({right, true, true, "notify"});
+    if (id >= LG_FIRST_OPERATION)
+      abilities.push_back({right, true, true, "marker call"});
+    else if (lg_always_allowed(id))
+      abilities.push_back({right, false, false, "always allowed: ends threads and signal handlers"});
+    else if (id == LG_NR_clone3)
+      abilities.push_back({right, false, true, "answered ENOSYS by the filter"});
+    else if (id == LG_NR_set_robust_list)
+      abilities.push_back({right, true, false, "tells the birth of threads"});
+    else
+      abilities.push_back({right, true, true, "notify"});
   }
   return abilities;
 }
@@ -103,7 +109,8 @@ Status run_canary() {
   if (!filter) return tl::unexpected(filter.error());
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-    return fail(Code::kIo, std::string("socketpair: ") + std::strerror(errno), "raise the limit of open files (ulimit -n)");
+    return fail(Code::kIo, std::string("socketpair: ") + std::strerror(errno),
+                "raise the limit of open files (ulimit -n)");
   pid_t child = fork();
   if (child == 0) {
     close(ends[0]);
@@ -121,7 +128,8 @@ Status run_canary() {
   waitpid(child, &status, 0);
   if (!answered) return answered;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    return fail(Code::kUnsupported, "canary: the refused call was not refused", "this kernel cannot enforce; see 'libguard doctor'");
+    return fail(Code::kUnsupported, "canary: the refused call was not refused",
+                "this kernel cannot enforce; see 'libguard doctor'");
   return {};
 }
 

@@ -17,8 +17,8 @@ namespace libguard {
 struct Ability {
   Right right{};
   bool observe = false;
-  bool deny = false;   // with any errno
-  std::string how;     // "notify", "marker call", or why not
+  bool deny = false;  // with any errno
+  std::string how;    // "notify", "marker call", or why not
 };
 
 // For every right that the table names.

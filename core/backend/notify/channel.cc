@@ -66,7 +66,8 @@ bool Channel::from_client(pid_t pid, uint64_t address) const {
     if (address < low || address >= high) continue;
     if (access[1] == 'w' || access[2] != 'x') return false;
     // Some file systems show another device number here than stat does: then the path has to do.
-    return inode == client.st_ino && (makedev(major, minor) == client.st_dev || line.substr(static_cast<size_t>(path_at)) == client_path_);
+    return inode == client.st_ino &&
+           (makedev(major, minor) == client.st_dev || line.substr(static_cast<size_t>(path_at)) == client_path_);
   }
   return false;
 }
@@ -81,7 +82,8 @@ int64_t Channel::hello(Thread& thread, const seccomp_data& call) {
   if (!process.memory->read(call.args[2], &hello) || !process.memory->read(hello.area, &area)) return -EFAULT;
   if (hello.version != LG_ABI_VERSION || area.version != LG_ABI_VERSION) return -EPROTO;
   if (hello.runtime != LG_RUNTIME_CPYTHON) return -EOPNOTSUPP;
-  if (std::memcmp(hello.nonce, area.nonce, sizeof(hello.nonce)) != 0) return refuse(thread, "hello with a forged nonce");
+  if (std::memcmp(hello.nonce, area.nonce, sizeof(hello.nonce)) != 0)
+    return refuse(thread, "hello with a forged nonce");
   if (Status greeted = tasks_.greet(process, hello); !greeted) {
     refuse(thread, "hello refused: " + greeted.error().what);
     return -EOPNOTSUPP;
@@ -98,7 +100,8 @@ int64_t Channel::resolve(Thread& thread, uint64_t address) {
   if (asked.length > kMaxPath) return -ENAMETOOLONG;
   std::string path(asked.length, '\0');
   if (asked.length && !process.memory->read(asked.path, path.data(), path.size())) return -EFAULT;
-  bool is_file = asked.kind == LG_RESOLVE_SOURCE || asked.kind == LG_RESOLVE_BYTECODE || asked.kind == LG_RESOLVE_EXTENSION;
+  bool is_file =
+      asked.kind == LG_RESOLVE_SOURCE || asked.kind == LG_RESOLVE_BYTECODE || asked.kind == LG_RESOLVE_EXTENSION;
   if (is_file && (path.empty() || path[0] != '/')) path = read_proc_link(thread.tid, "cwd") + "/" + path;
   return static_cast<int64_t>(handler_.resolve(process.program->index, asked.kind, path));
 }

@@ -146,24 +146,28 @@ std::string_view Defence::aims_at_us(const Thread& thread, const seccomp_data& c
   }
   // In a pid namespace of its own the caller has no number for the supervisor.
   if (thread.process->own_pid != thread.process->pid) return {};
-  if (by_first_argument(nr)) return is_us(first, thread.process->pid) ? "call aimed at the supervisor" : std::string_view();
+  if (by_first_argument(nr))
+    return is_us(first, thread.process->pid) ? "call aimed at the supervisor" : std::string_view();
   if (by_second_argument(nr))
     return is_us(second) || (nr == SYS_kcmp && is_us(first)) ? "call aimed at the supervisor" : std::string_view();
   if (nr == SYS_kill) {
     if (first == -1) return "signal to everybody";
     if (first > 0) return is_us(first, thread.process->pid) ? "signal to the supervisor" : std::string_view();
     // A shared group is signalled by carry_out; one that is only the supervisor's is not.
-    return hits_our_group(thread, first) && getpgid(thread.process->pid) != getpgid(0) ? "signal to the supervisor's group"
-                                                                                      : std::string_view();
+    return hits_our_group(thread, first) && getpgid(thread.process->pid) != getpgid(0)
+               ? "signal to the supervisor's group"
+               : std::string_view();
   }
   if (nr == SYS_fcntl && second == F_SETOWN) {
     auto owner = static_cast<int32_t>(call.args[2]);
-    return is_us(owner) || (owner < 0 && hits_our_group(thread, owner)) ? "signal owner is the supervisor" : std::string_view();
+    return is_us(owner) || (owner < 0 && hits_our_group(thread, owner)) ? "signal owner is the supervisor"
+                                                                        : std::string_view();
   }
   if (nr == SYS_setpriority || nr == SYS_ioprio_set) {
     int which = nr == SYS_ioprio_set ? first - 1 : first;
     if (which == kPriorityProcess) return is_us(second) ? "priority of the supervisor" : std::string_view();
-    if (which == kPriorityGroup) return hits_our_group(thread, -int64_t{second}) ? "priority of the supervisor's group" : std::string_view();
+    if (which == kPriorityGroup)
+      return hits_our_group(thread, -int64_t{second}) ? "priority of the supervisor's group" : std::string_view();
     return "priority of all processes of the user";
   }
   return {};
@@ -213,8 +217,10 @@ int64_t Defence::signal_group(const Thread& thread, int signal) const {
     pid_t pid = std::atoi(entry->d_name);
     if (pid <= 0 || pid == pid_ || getpgid(pid) != group) continue;
     TaskStatus receiver;
-    if (pid == thread.process->pid) self = true;
-    else if (read_status(pid, &receiver) && may_signal(sender, receiver)) kill(pid, signal);
+    if (pid == thread.process->pid)
+      self = true;
+    else if (read_status(pid, &receiver) && may_signal(sender, receiver))
+      kill(pid, signal);
   }
   closedir(folder);
   if (self) kill(thread.process->pid, signal);

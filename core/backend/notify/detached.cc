@@ -69,7 +69,8 @@ Result<int> DetachedDoor::exchange(const std::vector<sock_filter>& filter) {
   if (packet.size() > LG_DOOR_MAX_PACKET)
     return fail(Code::kLimit, "the filter does not fit into one packet", "report this: the table of rights has grown");
   if (!send_packet(fd_, packet.data(), packet.size()))
-    return fail(Code::kIo, std::string("the process that wanted a guard is gone: ") + std::strerror(errno), "start it again");
+    return fail(Code::kIo, std::string("the process that wanted a guard is gone: ") + std::strerror(errno),
+                "start it again");
   lg_door_listener installed{};
   int listener = -1;
   long got = receive_packet(fd_, &installed, sizeof(installed), &listener);

@@ -54,8 +54,10 @@ long receive_packet(int socket, void* bytes, size_t size, int* descriptor) {
     for (size_t i = 0; i < count; i++) {
       int fd;
       std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-      if (descriptor && *descriptor < 0) *descriptor = fd;
-      else close(fd);  // nobody asked for more than one
+      if (descriptor && *descriptor < 0)
+        *descriptor = fd;
+      else
+        close(fd);  // nobody asked for more than one
     }
   }
   return got;

@@ -27,9 +27,9 @@ class Listener {
   // Is the thread behind `id` still waiting? After true, what was read about it before was read about it.
   bool waiting(uint64_t id) const;
 
-  bool pass(uint64_t id);                     // the kernel carries the call out
-  bool refuse(uint64_t id, int error);        // error: positive errno
-  bool answer(uint64_t id, int64_t value);    // the call returns `value` and is not carried out
+  bool pass(uint64_t id);                   // the kernel carries the call out
+  bool refuse(uint64_t id, int error);      // error: positive errno
+  bool answer(uint64_t id, int64_t value);  // the call returns `value` and is not carried out
   // Gives the caller a copy of `fd`; its number is the call's return value. 0, or the errno why not.
   int answer_descriptor(uint64_t id, int fd, bool close_on_exec);
 

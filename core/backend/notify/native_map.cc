@@ -64,7 +64,8 @@ bool NativeMap::refresh(pid_t tid, const Owner& owner) {
     if (std::sscanf(line.c_str(), "%lx-%lx %7s %*s %*s %*s %n", &low, &high, access, &path_at) < 3) continue;
     if (access[2] != 'x') continue;
     std::string_view path;
-    if (path_at > 0 && static_cast<size_t>(path_at) < line.size()) path = std::string_view(line).substr(static_cast<size_t>(path_at));
+    if (path_at > 0 && static_cast<size_t>(path_at) < line.size())
+      path = std::string_view(line).substr(static_cast<size_t>(path_at));
     if (path == "[vdso]" || path == "[vsyscall]") continue;
     LibraryId id = LibraryId::kUnknown;
     if (owner(path, &id)) ranges_.push_back({low, high, id});

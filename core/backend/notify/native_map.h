@@ -43,7 +43,7 @@ class NativeMap {
   const Range* range_of(uint64_t address) const;
   bool after_call(ProcessMemory& memory, uint64_t address);
 
-  std::vector<Range> ranges_;  // ascending; only mappings that name somebody
+  std::vector<Range> ranges_;                 // ascending; only mappings that name somebody
   std::unordered_map<uint64_t, bool> calls_;  // return address -> a call instruction stands before it
   bool fresh_ = false;
   int64_t changed_ns_ = 0;  // when outdated() was last said

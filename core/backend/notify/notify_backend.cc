@@ -23,8 +23,8 @@ namespace libguard {
 namespace {
 
 constexpr uint64_t kProtExec = 4, kShmExec = 0100000;
-constexpr uint64_t kNamespaceFlags = CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
-                                     CLONE_NEWUTS | CLONE_NEWCGROUP;
+constexpr uint64_t kNamespaceFlags =
+    CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 
 bool makes_executable(const seccomp_data& call) {
   return call.nr == SYS_shmat ? (call.args[2] & kShmExec) != 0 : (call.args[2] & kProtExec) != 0;
@@ -43,7 +43,10 @@ void raise_descriptor_limit() {
 NotifyBackend::NotifyBackend(BackendOptions options, Handler& handler)
     : options_(std::move(options)),
       handler_(handler),
-      tasks_(handler, counts_, [this](pid_t pid, int pidfd) { if (watcher_) watcher_->watch(pid, pidfd); }),
+      tasks_(handler, counts_,
+             [this](pid_t pid, int pidfd) {
+               if (watcher_) watcher_->watch(pid, pidfd);
+             }),
       subjects_(handler, counts_),
       paths_(handler_.protected_paths(), options_.emulate_opens, counts_),
       channel_(tasks_, subjects_, handler, counts_, options_.client_path,
@@ -137,7 +140,8 @@ void NotifyBackend::handle(const seccomp_notif& call) {
   }
   if (!thread->process->vforks.empty()) tasks_.end_vfork(*thread);
   if (thread->process->program->door) return handle_door(*thread, call);
-  if (call.data.nr == SYS_prctl && static_cast<uint32_t>(call.data.args[0]) == LG_PRCTL) return handle_marker(*thread, call);
+  if (call.data.nr == SYS_prctl && static_cast<uint32_t>(call.data.args[0]) == LG_PRCTL)
+    return handle_marker(*thread, call);
   handle_known(*thread, call);
 }
 
@@ -181,7 +185,8 @@ Decision NotifyBackend::judge(Thread& thread, uint16_t right, int nr, const uint
   subjects_.subject(thread, dangerous_[right], &subject_);
   has_subject_ = true;
   // A caller that was killed meanwhile cannot be read: that is no deviation.
-  if (lg_set_has(&subject_.stack.active, LG_UNKNOWN) && !listener_->waiting(current_)) return {Decision::kRefuse, EPERM};
+  if (lg_set_has(&subject_.stack.active, LG_UNKNOWN) && !listener_->waiting(current_))
+    return {Decision::kRefuse, EPERM};
   SubjectFrames frames(subjects_, thread, subject_.stack);
   Call call{};
   call.pid = thread.process->pid;
@@ -217,7 +222,8 @@ void NotifyBackend::carry_on(Thread& thread, const seccomp_notif& call) {
   const uint8_t traits = traits_[call.data.nr & 511];
   if ((traits & kDefence) && defence_.carries_out(thread, call.data)) {
     int64_t result = defence_.carry_out(thread, call.data);
-    return answered(result < 0 ? listener_->refuse(call.id, static_cast<int>(-result)) : listener_->answer(call.id, result));
+    return answered(result < 0 ? listener_->refuse(call.id, static_cast<int>(-result))
+                               : listener_->answer(call.id, result));
   }
   if ((traits & kPath) && paths_.active()) {  // a hello may have made protected paths known
     Paths::Outcome outcome = paths_.apply(thread, call.data);

@@ -34,7 +34,6 @@
 
 namespace libguard {
 
-
 class NotifyBackend {
  public:
   NotifyBackend(BackendOptions options, Handler& handler);

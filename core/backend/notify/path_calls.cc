@@ -55,9 +55,7 @@ const PathCall* path_call(int nr) {
   return nullptr;
 }
 
-bool is_open_call(int nr) {
-  return nr == LG_NR_open || nr == LG_NR_openat || nr == LG_NR_openat2 || nr == LG_NR_creat;
-}
+bool is_open_call(int nr) { return nr == LG_NR_open || nr == LG_NR_openat || nr == LG_NR_openat2 || nr == LG_NR_creat; }
 
 bool mentions_memory(std::string_view path) {
   return path.find("proc/") != std::string_view::npos && path.ends_with("/mem");

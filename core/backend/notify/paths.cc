@@ -103,9 +103,8 @@ bool Paths::same_rights(Thread& thread) const {
   Process& process = *thread.process;
   if (process.same_rights < 0) {
     TaskStatus status;
-    bool same = read_status(thread.tid, &status) && status.uid[3] == own_.uid[3] &&
-                status.gid[3] == own_.gid[3] && status.groups == own_.groups &&
-                status.capabilities == own_.capabilities;
+    bool same = read_status(thread.tid, &status) && status.uid[3] == own_.uid[3] && status.gid[3] == own_.gid[3] &&
+                status.groups == own_.groups && status.capabilities == own_.capabilities;
     if (process.same_rights == kChangesRights) return same;  // and may change again at any time
     process.same_rights = same;
   }
@@ -231,14 +230,16 @@ Paths::Outcome Paths::change(Thread& thread, const seccomp_data& call) {
     std::string path, parent, name;
     int error = 0;
     uint64_t address = call.args[argument.path];
-    if (address == 0 || !read_path(*thread.process, address, &path, &error) || path.empty()) continue;  // fails by itself
+    if (address == 0 || !read_path(*thread.process, address, &path, &error) || path.empty())
+      continue;  // fails by itself
     int dirfd = argument.dirfd < 0 ? AT_FDCWD : static_cast<int>(call.args[argument.dirfd]);
     if (thread.process->confined) {
       if (is_protected(path, true)) return protect(path);
       continue;
     }
     Place place;
-    if (what->follows && find_place(thread, dirfd, path, true, &place) == 0 && forbidden(place)) return protect(place.path);
+    if (what->follows && find_place(thread, dirfd, path, true, &place) == 0 && forbidden(place))
+      return protect(place.path);
     // The name itself: in a protected directory, or a directory above one.
     split_last(trimmed(path), &parent, &name);
     Place folder;

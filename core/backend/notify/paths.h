@@ -34,11 +34,11 @@ class Paths {
 
   struct Outcome {
     enum Kind { kPass, kRefuse, kDescriptor } kind = kPass;
-    int error = 0;       // kRefuse: the errno
+    int error = 0;         // kRefuse: the errno
     bool guarded = false;  // kRefuse: because the file is protected, not because the call would fail anyway
-    int fd = -1;         // kDescriptor: to be given to the caller and closed
+    int fd = -1;           // kDescriptor: to be given to the caller and closed
     bool close_on_exec = false;
-    std::string path;    // the protected file
+    std::string path;  // the protected file
   };
   Outcome apply(Thread& thread, const seccomp_data& call);
 

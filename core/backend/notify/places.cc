@@ -52,8 +52,10 @@ int finish(int fd, Place* out) {
 // The directory that relative paths start from.
 int open_base(const Thread& thread, int dirfd) {
   char name[64];
-  if (dirfd == AT_FDCWD) std::snprintf(name, sizeof(name), "/proc/%d/cwd", thread.tid);
-  else std::snprintf(name, sizeof(name), "/proc/%d/fd/%d", thread.tid, dirfd);
+  if (dirfd == AT_FDCWD)
+    std::snprintf(name, sizeof(name), "/proc/%d/cwd", thread.tid);
+  else
+    std::snprintf(name, sizeof(name), "/proc/%d/fd/%d", thread.tid, dirfd);
   int fd = open(name, O_PATH | O_CLOEXEC);
   if (fd < 0 && dirfd != AT_FDCWD && errno == ENOENT) errno = EBADF;
   return fd;
@@ -123,8 +125,10 @@ int Steps::go(std::string rest, bool follow, Place* out) {
     std::string name = rest.substr(start, end - start);
     rest.erase(0, end);
     bool last = rest.find_first_not_of('/') == std::string::npos;
-    if (last) rest.clear();
-    else rest.erase(0, rest.find_first_not_of('/'));
+    if (last)
+      rest.clear();
+    else
+      rest.erase(0, rest.find_first_not_of('/'));
     if (int error = step(name, last && !directory, follow, &rest)) return error;
   }
   struct stat info;

@@ -22,7 +22,7 @@ struct Place {
 
   int fd = -1;  // O_PATH
   struct stat info {};
-  std::string path;     // where it is now, as the supervisor sees it
+  std::string path;      // where it is now, as the supervisor sees it
   bool on_proc = false;  // procfs
 };
 

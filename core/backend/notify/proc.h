@@ -60,7 +60,8 @@ ImageId read_image(pid_t pid, ProcessMemory& memory);
 // Tids of the process.
 std::vector<pid_t> read_tasks(pid_t pid);
 
-// Is /proc/PID/exe an executable that brings a language runtime along (CPython, HotSpot)? Read from the ELF file itself.
+// Is /proc/PID/exe an executable that brings a language runtime along (CPython, HotSpot)? Read from the ELF file
+// itself.
 bool is_language_runtime(pid_t pid);
 // The same for an open file. `size` bytes are looked at.
 bool elf_names_runtime(int fd);

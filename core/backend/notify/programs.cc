@@ -24,7 +24,8 @@ bool is_executable_file(const std::string& path) {
 
 std::string_view value_of(const std::vector<std::string>& environment, std::string_view name) {
   for (std::string_view entry : environment)
-    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=') return entry.substr(name.size() + 1);
+    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=')
+      return entry.substr(name.size() + 1);
   return {};
 }
 
@@ -115,8 +116,9 @@ Status Tasks::adopt_door(pid_t pid) {
   open_descriptors(child);
   child.program->image = read_image(pid, *child.memory);
   if (!child.program->image.known())
-    return fail(Code::kDenied, "the child's memory may not be read",
-                "allow process_vm_readv and /proc/PID/mem in this container, or set kernel.yama.ptrace_scope to 1 or 0");
+    return fail(
+        Code::kDenied, "the child's memory may not be read",
+        "allow process_vm_readv and /proc/PID/mem in this container, or set kernel.yama.ptrace_scope to 1 or 0");
   add_thread(child, pid, 0);
   return {};
 }
@@ -174,7 +176,8 @@ Status Tasks::greet(Process& process, const lg_hello& hello) {
   process.program->hello = hello;
   programs_.push_back(process.program);
   process.walker = std::move(*walker);
-  process.names = std::make_unique<Names>(*process.memory, [this](uint32_t hash) { return handler_.module_name(hash); });
+  process.names =
+      std::make_unique<Names>(*process.memory, [this](uint32_t hash) { return handler_.module_name(hash); });
   return {};
 }
 

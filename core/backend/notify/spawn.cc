@@ -89,7 +89,8 @@ Result<Child> spawn_guarded(const SpawnOptions& options) {
   std::vector<char*> argv = pointers(arguments), envp = pointers(environment);
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-    return fail(Code::kIo, std::string("socketpair: ") + std::strerror(errno), "raise the limit of open files (ulimit -n)");
+    return fail(Code::kIo, std::string("socketpair: ") + std::strerror(errno),
+                "raise the limit of open files (ulimit -n)");
   pid_t pid = fork();
   if (pid == 0) {
     close(ends[0]);

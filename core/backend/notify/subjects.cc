@@ -22,9 +22,9 @@ void fill_single(uint32_t library, uint32_t flags, lg_stack* out) {
 }  // namespace
 
 Subjects::Subjects(Handler& handler, NotifyCounters& counters)
-    : handler_(handler), counters_(counters), owner_([this](std::string_view path, LibraryId* owner) {
-        return handler_.native_owner(path, owner);
-      }) {}
+    : handler_(handler),
+      counters_(counters),
+      owner_([this](std::string_view path, LibraryId* owner) { return handler_.native_owner(path, owner); }) {}
 
 uint64_t Subjects::thread_pointer(Thread& thread) const {
   if (thread.robust == 0) thread.robust = robust_list_of(thread.tid);

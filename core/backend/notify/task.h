@@ -89,7 +89,7 @@ struct Process {
   std::unique_ptr<Names> names;
   NativeMap native;
   uint32_t phase = LG_INIT;
-  bool confined = false;  // it restricted itself (Landlock, namespaces): the supervisor opens nothing in its place
+  bool confined = false;    // it restricted itself (Landlock, namespaces): the supervisor opens nothing in its place
   int8_t same_rights = -1;  // has it the supervisor's own users, groups and capabilities? -1: look, or kChangesRights
   std::vector<PendingExec> execs;
   std::vector<ForkNote> forks, vforks;
@@ -103,15 +103,15 @@ struct Process {
 // What the backend counts; shown at the end of a run.
 struct NotifyCounters {
   uint64_t calls = 0, judged = 0, refused = 0, births = 0, programs = 0;
-  uint64_t died_waiting = 0;     // targets that ended while they waited
-  uint64_t unknown_makers = 0;   // tasks whose maker was not found
-  uint64_t unknown_images = 0;   // programs that could not be described
-  uint64_t no_hello = 0;         // judged calls of a language runtime before its hello
+  uint64_t died_waiting = 0;    // targets that ended while they waited
+  uint64_t unknown_makers = 0;  // tasks whose maker was not found
+  uint64_t unknown_images = 0;  // programs that could not be described
+  uint64_t no_hello = 0;        // judged calls of a language runtime before its hello
   uint64_t tampers = 0;
   uint64_t handoffs_lost = 0;
   uint64_t scans = 0, scans_failed = 0;
   uint64_t opens_emulated = 0, opens_raced = 0;  // raced: judged by path, then left to the kernel
-  uint64_t descriptors_lost = 0;  // pidfds or memory descriptors that could not be opened
+  uint64_t descriptors_lost = 0;                 // pidfds or memory descriptors that could not be opened
 };
 
 }  // namespace libguard

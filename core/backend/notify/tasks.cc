@@ -90,7 +90,8 @@ Process* Tasks::add_process(pid_t pid, const TaskStatus& status, uint64_t head) 
   ImageId image = read_image(pid, *child.memory);
 
   Process* parent = process(status.ppid);
-  if (parent && image.known() && !parent->program->image.same(image)) parent = nullptr;  // not its maker, or exec'ed since
+  if (parent && image.known() && !parent->program->image.same(image))
+    parent = nullptr;  // not its maker, or exec'ed since
   if (parent) {
     child.program = parent->program;
   } else {
@@ -102,7 +103,10 @@ Process* Tasks::add_process(pid_t pid, const TaskStatus& status, uint64_t head) 
     LibrarySet unknown;
     unknown.add(LibraryId::kUnknown);
     begin_program(child, image, unknown, kNoProgram);
-    if (Thread* leader = find(pid)) leader->robust = head;
+    if (Thread* leader = find(pid)) {
+      leader->robust = head;
+      leader->inherited.add(LibraryId::kUnknown);
+    }
     return &child;
   }
   if (parent) {
@@ -226,8 +230,10 @@ bool Tasks::on_robust_list(pid_t tid, uint64_t head) {
     return true;
   }
   if (known) {  // the number was used before
-    if (known->process->pid == tid) drop_process(tid);
-    else drop_thread(tid);
+    if (known->process->pid == tid)
+      drop_process(tid);
+    else
+      drop_thread(tid);
   }
   TaskStatus status;
   if (!read_status(tid, &status)) return true;  // gone; nothing will come of it

@@ -34,7 +34,8 @@ bool is_harmless_split(uint16_t right) {
 
 // The number itself, where it stands for "none of the splits" and that is harmless.
 bool is_harmless_rest(uint32_t nr) {
-  return nr == LG_NR_mmap || nr == LG_NR_mprotect || nr == LG_NR_pkey_mprotect || nr == LG_NR_fcntl || nr == LG_NR_ioctl;
+  return nr == LG_NR_mmap || nr == LG_NR_mprotect || nr == LG_NR_pkey_mprotect || nr == LG_NR_fcntl ||
+         nr == LG_NR_ioctl;
 }
 
 }  // namespace

@@ -14,11 +14,11 @@
 namespace libguard {
 
 enum Trait : uint8_t {
-  kDefence = 1,  // could be aimed at the supervisor
-  kBirth = 2,    // makes a thread, a process or a program
-  kPath = 4,     // writes by path
-  kMapping = 8,  // may make memory executable
-  kConfine = 16, // changes the caller's root, mounts or namespaces, or restricts it
+  kDefence = 1,    // could be aimed at the supervisor
+  kBirth = 2,      // makes a thread, a process or a program
+  kPath = 4,       // writes by path
+  kMapping = 8,    // may make memory executable
+  kConfine = 16,   // changes the caller's root, mounts or namespaces, or restricts it
   kIdentity = 32,  // changes its users, groups or capabilities
 };
 

@@ -53,7 +53,8 @@ Watcher::Watcher(int listener, pid_t child) : listener_(listener), child_(child)
 Watcher::~Watcher() {
   served_.store(true);
   uint64_t one = 1;
-  if (end_ >= 0) [[maybe_unused]] ssize_t written = write(end_, &one, sizeof(one));
+  if (end_ >= 0) [[maybe_unused]]
+    ssize_t written = write(end_, &one, sizeof(one));
   if (thread_.joinable()) thread_.join();
   for (int fd : {epoll_, signals_, end_})
     if (fd >= 0) close(fd);
@@ -64,7 +65,7 @@ void Watcher::start() {
   add(epoll_, end_, kEnd, EPOLLIN);
   if (signals_ >= 0) add(epoll_, signals_, kSignals, EPOLLIN);
   add(epoll_, listener_, kListener, 0);  // hang-up only
-  on_child_change();  // its signal may have come before we listened
+  on_child_change();                     // its signal may have come before we listened
   thread_ = std::thread([this] { run(); });
 }
 
@@ -125,8 +126,10 @@ void Watcher::run() {
 void Watcher::on_signal() {
   signalfd_siginfo info;
   while (read(signals_, &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info))) {
-    if (info.ssi_signo == SIGCHLD) on_child_change();
-    else pass_on(static_cast<int>(info.ssi_signo), info.ssi_code, static_cast<pid_t>(info.ssi_pid));
+    if (info.ssi_signo == SIGCHLD)
+      on_child_change();
+    else
+      pass_on(static_cast<int>(info.ssi_signo), info.ssi_code, static_cast<pid_t>(info.ssi_pid));
   }
 }
 

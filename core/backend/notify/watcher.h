@@ -47,7 +47,10 @@ class Watcher {
   int child_status() const { return child_status_.load(); }
 
   // Repeats the wake-up until served(); for stop().
-  void insist() { insist_.store(true); wake(); }
+  void insist() {
+    insist_.store(true);
+    wake();
+  }
 
  private:
   void run();
