@@ -44,8 +44,9 @@ class Stage:
         self.connection = socket.create_connection(("127.0.0.1", options.port), timeout=10)
 
 
-def start_program():
-    subprocess.run(["/bin/true"], check=True)
+def start_program(stage):
+    """What attacks start is what ordinary work starts: no grant of the programs themselves may stop an attack."""
+    subprocess.run(["/bin/sh", "-c", f"/usr/bin/touch '{stage.scratch}/program-note'; true"], check=True)
 
 
 def start_helper():
@@ -63,7 +64,7 @@ def call_service(stage):
 
 
 def ordinary_work(stage):
-    start_program()
+    start_program(stage)
     write_note(stage)
     call_service(stage)
     stage.executor.submit(len, "warm").result()
@@ -100,7 +101,7 @@ def use_signal(result, stage):
 
 
 def use_program(result, stage):
-    start_program()
+    start_program(stage)
 
 
 def use_helper(result, stage):

@@ -1,4 +1,4 @@
-# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: @process|@exec|@device twin: same
+# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: @process|@exec|@device|@file-write twin: same
 # SPDX-License-Identifier: Apache-2.0
 """A shell on a terminal of its own, through a module few people think of."""
 
