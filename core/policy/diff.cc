@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/event/format.h"
 #include "core/library/purl.h"
 #include "core/policy/grants.h"
 #include "core/policy/learned.h"
@@ -28,11 +29,15 @@ constexpr lg_group kCellGroups[] = {LG_GROUP_EXEC, LG_GROUP_PROCESS};
 View view_of(const Profile& profile) {
   Learned learned(&profile);
   View view;
-  for (const auto& [name, rights] : profile.libraries) {
+  for (const auto& [name, unused] : profile.libraries) {
     Side& side = view[strip_version(name)];
-    add_grants(side.rights, rights);
     std::string version = name.substr(strip_version(name).size());
     if (!version.empty()) side.versions += (side.versions.empty() ? "" : " ") + version.substr(1);
+  }
+  // As a policy would grant it, without what everybody holds: the rest is noise in a review.
+  for (auto& [name, side] : view) {
+    side.rights = learned.grants(name);
+    remove_grants(side.rights, everywhere(default_rights()));
   }
   for (auto& [name, side] : view)
     for (lg_group group : kCellGroups)
@@ -185,7 +190,7 @@ std::string to_text(const Diff& diff) {
       continue;
     }
     if (library == nullptr || *library != line.library) {
-      text += line.library;
+      text += printable(line.library, 200);
       for (const auto& [name, change] : diff.versions)
         if (name == line.library) text += " (" + change + ")";
       if (std::count(diff.new_libraries.begin(), diff.new_libraries.end(), line.library)) text += " (new)";
@@ -197,13 +202,13 @@ std::string to_text(const Diff& diff) {
     text += line.group == "function" ? "function for " + line.role : line.group;
     if (line.group != "function" && !line.role.empty()) text += " as " + line.role;
     if (!line.phase.empty()) text += " in " + line.phase + " only";
-    text += ": " + names_text(line.names) + "\n";
+    text += ": " + printable(names_text(line.names), 2000) + "\n";
   }
   auto quiet = [&](const std::vector<std::string>& names, const char* sign) {
     for (const std::string& name : names)
       if (std::none_of(diff.lines.begin(), diff.lines.end(),
                        [&](const DiffLine& line) { return line.library == name; }))
-        text += name + " (" + sign + ", no rights of its own)\n";
+        text += printable(name, 200) + " (" + sign + ", no rights of its own)\n";
   };
   quiet(diff.new_libraries, "new");
   quiet(diff.gone_libraries, "gone");

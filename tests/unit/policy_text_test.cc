@@ -37,7 +37,6 @@ class Story {
     seen.right = *find_right(name);
     seen.phase = phase;
     seen.program = "/usr/bin/python3.11";
-    seen.spawners = {"startup"};
     seen.count = 3;
     seen.caller = "runtime";
     for (const std::string& frame : stack) {
