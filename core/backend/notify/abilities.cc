@@ -79,6 +79,9 @@ Status check_kernel_release(const std::string& release) {
 Status check_kernel() {
   utsname name;
   if (uname(&name) != 0) return fail(Code::kUnsupported, "uname failed", "use Linux 5.19 or newer");
+  if (prctl(LG_PRCTL, LG_MARKER_PROBE, 0, 0, 0) == LG_ABI_VERSION)
+    return fail(Code::kUnsupported, "this runs inside a guard already, and the kernel takes only one",
+                "start it outside of the other guard; programs inside are guarded by that one");
   return check_kernel_release(name.release);
 }
 

@@ -116,7 +116,7 @@ void NotifyBackend::serve() {
     if (received == Listener::Received::kCall) handle(listener_->call());
     if (received == Listener::Received::kClosed) break;
   }
-  watcher_->served();
+  watcher_->served(listener_->gone());
   drain();
   if (!stopping_.load()) tasks_.end_all();
 }

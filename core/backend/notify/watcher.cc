@@ -51,14 +51,31 @@ Watcher::Watcher(int listener, pid_t child) : listener_(listener), child_(child)
 }
 
 Watcher::~Watcher() {
+  end_thread();
+  for (int fd : {epoll_, signals_, end_})
+    if (fd >= 0) close(fd);
+  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+void Watcher::end_thread() {
   served_.store(true);
   uint64_t one = 1;
   if (end_ >= 0) [[maybe_unused]]
     ssize_t written = write(end_, &one, sizeof(one));
   if (thread_.joinable()) thread_.join();
-  for (int fd : {epoll_, signals_, end_})
-    if (fd >= 0) close(fd);
-  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+// The listener often closes before the child's end is told: its status would be lost.
+void Watcher::served(bool all_ended) {
+  end_thread();
+  if (child_ <= 0 || child_ended_.load()) return;
+  int status = 0;
+  pid_t ended;
+  do ended = waitpid(child_, &status, all_ended ? 0 : WNOHANG);
+  while (ended < 0 && errno == EINTR);
+  if (ended != child_) return;
+  child_status_.store(status);
+  child_ended_.store(true);
 }
 
 void Watcher::start() {

@@ -40,8 +40,9 @@ class Watcher {
   bool gone() const { return gone_.load(std::memory_order_acquire); }
 
   void wake();  // interrupts the serving thread's wait; any thread
-  // The serving thread is done: no more wake-ups.
-  void served() { served_.store(true); }
+  // The serving thread is done: no more wake-ups. all_ended: no guarded task is left, so the child's status is waited
+  // for.
+  void served(bool all_ended);
 
   bool child_ended() const { return child_ended_.load(); }
   int child_status() const { return child_status_.load(); }
@@ -54,6 +55,7 @@ class Watcher {
 
  private:
   void run();
+  void end_thread();
   void on_signal();
   void on_child_change();
   void pass_on(int signal, int code, pid_t sender);
