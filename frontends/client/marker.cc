@@ -16,7 +16,8 @@
 namespace libguard {
 
 // The supervisor notes the address of this call site at the hello and takes no marker call from any other.
-__attribute__((noinline, noclone)) static long call_site(uint64_t op, uint64_t address, uint64_t length, uint64_t nonce) {
+__attribute__((noinline, noclone)) static long call_site(uint64_t op, uint64_t address, uint64_t length,
+                                                         uint64_t nonce) {
   long answer;
   register uint64_t r10 asm("r10") = length;
   register uint64_t r8 asm("r8") = nonce;
@@ -42,8 +43,8 @@ using libguard::marker;
 extern "C" {
 
 int lg_inside(void) {
-  static int inside = -1;
-  if (inside < 0) inside = marker(LG_MARKER_PROBE, 0, 0) == LG_ABI_VERSION;
+  static int inside = 0;  // a guard is never left, but may come with the door after the first question
+  if (inside == 0) inside = marker(LG_MARKER_PROBE, 0, 0) == LG_ABI_VERSION;
   return inside;
 }
 
