@@ -3,7 +3,8 @@
 
 The repository's own CMake does the work; this file says which targets and where they go:
 PREFIX/bin/libguard and PREFIX/lib/libguard_preload.so beside PREFIX/lib/python3.X/site-packages/libguard.
-LIBGUARD_BUILD_DIR names the build directory; LIBGUARD_WITHOUT_PROGRAMS=1 leaves command and client to the system.
+LIBGUARD_BUILD_DIR names the build directory; LIBGUARD_PROGRAMS a prefix that holds command and client already
+(PREFIX/bin, PREFIX/lib), or "none" to leave them to the system; LIBGUARD_SOURCE the repository, if it is not two above.
 """
 
 import os
@@ -17,7 +18,7 @@ from setuptools.command.build_py import build_py
 from setuptools.command.install_lib import install_lib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-REPOSITORY = os.path.dirname(os.path.dirname(HERE))
+REPOSITORY = os.path.abspath(os.environ.get("LIBGUARD_SOURCE") or os.path.join(HERE, "..", ".."))
 PTH = "libguard.pth"
 
 
@@ -25,9 +26,9 @@ def cmake(*targets, python=False):
     """Builds targets of the repository; answers with the build directory."""
     if not os.path.exists(os.path.join(REPOSITORY, "core")):
         sys.exit("libguard: build it from a checkout: pip install ./frontends/cpython")
-    tag = sys.implementation.cache_tag
-    build = os.path.abspath(os.environ.get("LIBGUARD_BUILD_DIR") or os.path.join(REPOSITORY, "build", "python-" + tag))
-    configure = ["cmake", "-S", REPOSITORY, "-B", build, "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DLIBGUARD_TESTS=OFF"]
+    build = os.path.abspath(os.environ.get("LIBGUARD_BUILD_DIR") or os.path.join(REPOSITORY, "build", "python"))
+    # One build directory serves every interpreter: what CMake remembers of the last one goes.
+    configure = ["cmake", "-S", REPOSITORY, "-B", build, "-U", "*Python*", "-U", "*PYTHON*", "-U", "*pybind11*", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DLIBGUARD_TESTS=OFF"]
     if python:
         import pybind11
 
@@ -78,9 +79,10 @@ class InstallLib(install_lib):
 
 def programs():
     """Builds the command and the client before setup() asks which files there are."""
-    if not {"bdist_wheel", "install", "build"} & set(sys.argv) or os.environ.get("LIBGUARD_WITHOUT_PROGRAMS"):
+    given = os.environ.get("LIBGUARD_PROGRAMS")
+    if not {"bdist_wheel", "install", "build"} & set(sys.argv) or given == "none":
         return []
-    build = cmake("libguard", "guard_preload")
+    build = given or cmake("libguard", "guard_preload")
     folder = os.path.join("build", "programs")
     os.makedirs(os.path.join(HERE, folder), exist_ok=True)
     files = []

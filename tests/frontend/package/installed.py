@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Installs the Python package into a fresh virtual environment, once per test program.
 
-Usage of a test program: TEST.py PYTHON BUILD_DIR WORK_DIR [unittest arguments].
+Usage of a test program: TEST.py PYTHON BUILD_DIR WORK_DIR PROGRAMS [unittest arguments]. PROGRAMS is a prefix that holds
+bin/libguard and lib/libguard_preload.so.
 """
 
 import glob
@@ -25,23 +26,38 @@ def clean_environment(**extra):
 class Installation:
     """A virtual environment with the package in it."""
 
-    def __init__(self, base, build, work):
+    def __init__(self, base, build, work, programs):
         self.prefix = os.path.join(work, "venv")
         self.python = os.path.join(self.prefix, "bin", "python")
         shutil.rmtree(self.prefix, ignore_errors=True)
         subprocess.run([base, "-m", "venv", self.prefix], check=True, env=clean_environment())
-        environment = clean_environment(LIBGUARD_BUILD_DIR=build, LIBGUARD_WITHOUT_PROGRAMS="1",
-                                        CMAKE_BUILD_PARALLEL_LEVEL="2")
-        done = subprocess.run([self.python, "-m", "pip", "install", "--disable-pip-version-check", "-v",
-                               os.path.join(REPOSITORY, "frontends", "cpython")],
-                              env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if done.returncode != 0:
-            sys.exit(done.stdout + "\npip install ./frontends/cpython failed")
+        self.install(build, work, programs)
         self.site, = glob.glob(os.path.join(self.prefix, "lib", "python3.*", "site-packages"))
         self.client = os.path.join(self.prefix, "lib", "libguard_preload.so")
         self.program = os.path.join(self.prefix, "bin", "libguard")
+        for path in (self.client, self.program):  # the tests of the door put their own in the place
+            os.rename(path, path + ".real")
+
+    def install(self, build, work, programs):
+        source = os.path.join(work, "source")  # pip writes beside the sources
+        shutil.rmtree(source, ignore_errors=True)
+        shutil.copytree(os.path.join(REPOSITORY, "frontends", "cpython"), source,
+                        ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
+        environment = clean_environment(LIBGUARD_BUILD_DIR=build, LIBGUARD_PROGRAMS=programs, LIBGUARD_SOURCE=REPOSITORY,
+                                        CMAKE_BUILD_PARALLEL_LEVEL="2")
+        done = subprocess.run([self.python, "-m", "pip", "install", "--disable-pip-version-check", "-v", source],
+                              env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode != 0:
+            sys.exit(done.stdout + "\npip install ./frontends/cpython failed")
+
+    def real_programs(self):
+        """Command and client as they were installed."""
+        for path in (self.client, self.program):
+            shutil.copy2(path + ".real", path)
 
     def fake_client(self):
+        if os.path.exists(self.client):
+            os.unlink(self.client)
         subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-o", self.client,
                         os.path.join(HERE, "fake_client.c")], check=True)
 
@@ -62,8 +78,8 @@ installation = None
 
 def main(module):
     global installation
-    base, build, work = sys.argv[1:4]
+    base, build, work, programs = sys.argv[1:5]
     os.makedirs(work, exist_ok=True)
-    installation = Installation(base, build, work)
+    installation = Installation(base, build, work, programs)
     sys.modules["installed"].installation = installation
-    unittest.main(module=module, argv=[sys.argv[0], *sys.argv[4:]], verbosity=1)
+    unittest.main(module=module, argv=[sys.argv[0], *sys.argv[5:]], verbosity=1)

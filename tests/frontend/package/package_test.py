@@ -285,5 +285,60 @@ class Door(unittest.TestCase):
         self.assertIn("libguard: the client could not be loaded", err)
 
 
+class Guarded(unittest.TestCase):
+    """With the real command and client: the process is guarded, by an ordinary user, from one line."""
+
+    APP = """import sys, subprocess, libguard
+print(sys.argv[1:], subprocess.run(["/bin/echo", "ran"], stdout=subprocess.PIPE).stdout)
+if "attack" in sys.argv:
+    import os, plugin
+    try:
+        print(plugin.run("touch " + sys.argv[2]))
+    except OSError as error:
+        print(type(error).__name__)
+print(libguard.serving())
+sys.exit(7)
+"""
+
+    def setUp(self):
+        here().real_programs()
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.directory = temporary.name
+        for name, text in (("app.py", self.APP), ("plugin.py", "import os\ndef run(c): return os.posix_spawn('/bin/sh', "
+                                                  "['sh', '-c', c], {})\n")):
+            with open(os.path.join(self.directory, name), "w") as file:
+                file.write(text)
+
+    def test_record_then_enforce(self):
+        profile = os.path.join(self.directory, "app.profile.json")
+        policy = os.path.join(self.directory, "app.policy.yaml")
+        marker = os.path.join(self.directory, "marker")
+        status, out, err = here().run("-X", "libguard=record=" + profile, "app.py", "x", cwd=self.directory)
+        self.assertEqual((status, out, err), (7, "['x'] b'ran\\n'\nTrue\n", ""))
+        status, out, err = here().run(
+            "-c", "import libguard, sys; p = libguard.load_profile(sys.argv[1]); assert p.libraries['application']; "
+            "open(sys.argv[2], 'w').write(libguard.new_policy(p, sys.argv[1]))", profile, policy)
+        self.assertEqual((status, err), (0, ""))
+        status, out, err = here().run("-X", "libguard=policy=" + policy, "app.py", "y", cwd=self.directory)
+        self.assertEqual((status, out, err), (7, "['y'] b'ran\\n'\nTrue\n", ""))
+        status, out, _ = here().run("-X", "libguard=policy=" + policy, "app.py", "attack", marker, cwd=self.directory)
+        self.assertEqual(status, 7)
+        self.assertIn("PermissionError", out)
+        self.assertFalse(os.path.exists(marker), "libguard should have stopped this")
+
+    def test_python_m_libguard(self):
+        profile = os.path.join(self.directory, "m.profile.json")
+        status, out, err = here().run("-m", "libguard", "record", "-o", profile, "--", here().python, "app.py", "z",
+                                      cwd=self.directory)
+        self.assertEqual((status, out), (7, "['z'] b'ran\\n'\nTrue\n"), err)
+        self.assertTrue(os.path.exists(profile))
+
+    def test_a_policy_that_cannot_be_read_ends_the_process(self):
+        status, out, err = here().run("-X", "libguard=policy=/absent.yaml", "app.py", cwd=self.directory)
+        self.assertEqual((status, out), (125, ""))
+        self.assertIn("/absent.yaml", err)
+
+
 if __name__ == "__main__":
     installed.main("__main__")
