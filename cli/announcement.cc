@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "core/base/file.h"
@@ -42,6 +43,13 @@ Announced from_json(const Json& json) {
   a.started = json.value("started", "");
   a.command = json.value("command", std::vector<std::string>{});
   return a;
+}
+
+int parent_of(int pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.rfind("PPid:", 0) == 0) return std::atoi(line.c_str() + 5);
+  return 0;
 }
 
 bool lives(int pid) { return pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM); }
@@ -96,6 +104,12 @@ std::string to_json_text(const std::vector<Announced>& all) {
   Json json = Json::array();
   for (const Announced& announced : all) json.push_back(to_json(announced));
   return json.dump(2) + "\n";
+}
+
+bool belongs_to(const Announced& guard, int pid) {
+  for (; pid > 1; pid = parent_of(pid))
+    if (pid == guard.supervisor || pid == guard.program) return true;
+  return false;
 }
 
 }  // namespace libguard

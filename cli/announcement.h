@@ -38,6 +38,8 @@ class Announcement {
 
 // Those whose supervisor lives; files of dead ones are removed.
 std::vector<Announced> read_announcements();
+// Is `pid` the supervisor, the first program, or a task below one of them?
+bool belongs_to(const Announced& guard, int pid);
 std::string to_json_text(const std::vector<Announced>& all);
 
 }  // namespace libguard

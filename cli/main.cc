@@ -89,6 +89,7 @@ int run(int argc, char** argv) {
   add_explain(app, verbs);
   add_merge(app, verbs);
   add_status(app, verbs);
+  add_phase(app, verbs);
   add_doctor(app, verbs);
   add_supervise(app, verbs);
   try {

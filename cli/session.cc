@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "cli/announcement.h"
+#include "cli/control.h"
 #include "cli/progress.h"
 #include "cli/summary.h"
 #include "core/backend/notify/abilities.h"
@@ -37,6 +38,7 @@ struct Session {
   std::unique_ptr<NotifyBackend> backend;
   std::vector<sock_filter> filter;
   std::unique_ptr<Announcement> announcement;
+  std::unique_ptr<ControlServer> control;  // ends before the backend that it speaks to
   Announced announced;
 };
 
@@ -104,6 +106,9 @@ void announce(Session& session, pid_t program) {
   announced.command = session.command;
   announced.started = utc_timestamp(unix_milliseconds_now());
   session.announcement = std::make_unique<Announcement>(announced);
+  NotifyBackend& backend = *session.backend;
+  session.control =
+      std::make_unique<ControlServer>([&backend](pid_t pid, uint32_t phase) { backend.request_phase(pid, phase); });
 }
 
 // Final counts, profile, summary. False: the profile could not be written.

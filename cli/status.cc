@@ -5,8 +5,6 @@
 // Thread:  main thread.
 // Failure: a PID that no guard announced: exit 1.
 #include <cstdio>
-#include <cstdlib>
-#include <fstream>
 #include <memory>
 
 #include "cli/announcement.h"
@@ -19,20 +17,6 @@ struct StatusFlags {
   int pid = 0;
   bool json = false;
 };
-
-int parent_of(int pid) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.rfind("PPid:", 0) == 0) return std::atoi(line.c_str() + 5);
-  return 0;
-}
-
-// Is `pid` the supervisor, the first program, or a task below it?
-bool belongs(const Announced& guard, int pid) {
-  for (; pid > 1; pid = parent_of(pid))
-    if (pid == guard.supervisor || pid == guard.program) return true;
-  return false;
-}
 
 void print_text(const std::vector<Announced>& guards) {
   if (guards.empty()) std::puts("no guard is running");
@@ -53,7 +37,7 @@ int run_status(const StatusFlags& flags) {
   if (flags.pid != 0) {
     std::vector<Announced> wanted;
     for (Announced& guard : guards)
-      if (belongs(guard, flags.pid)) wanted.push_back(std::move(guard));
+      if (belongs_to(guard, flags.pid)) wanted.push_back(std::move(guard));
     guards = std::move(wanted);
   }
   if (flags.json)

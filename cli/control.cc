@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// One connection at a time, each with a deadline: a client that says nothing holds up nobody but other clients.
+//
+// Way:     see control.h.
+// Thread:  see control.h.
+// Failure: see control.h.
+#include "cli/control.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "bpf/abi.h"
+#include "cli/announcement.h"
+
+namespace libguard {
+namespace {
+
+constexpr int kPollMilliseconds = 200, kDeadlineSeconds = 2;
+constexpr size_t kMaxLine = 128;
+
+std::string socket_path(int supervisor) {
+  return announcement_directory() + "/" + std::to_string(supervisor) + ".sock";
+}
+
+bool fill_address(const std::string& path, sockaddr_un* address) {
+  *address = sockaddr_un{};
+  address->sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address->sun_path)) return false;
+  std::memcpy(address->sun_path, path.c_str(), path.size() + 1);
+  return true;
+}
+
+void set_deadline(int connection) {
+  timeval deadline{kDeadlineSeconds, 0};
+  ::setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof deadline);
+  ::setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &deadline, sizeof deadline);
+}
+
+std::string read_line(int connection) {
+  std::string line;
+  char c = 0;
+  while (line.size() < kMaxLine && ::recv(connection, &c, 1, 0) == 1 && c != '\n') line += c;
+  return c == '\n' ? line : "";
+}
+
+void write_line(int connection, const std::string& line) {
+  std::string text = line + "\n";
+  [[maybe_unused]] ssize_t sent = ::send(connection, text.data(), text.size(), MSG_NOSIGNAL);
+}
+
+}  // namespace
+
+ControlServer::ControlServer(SetPhase set_phase) : set_phase_(std::move(set_phase)) {
+  sockaddr_un address;
+  std::string path = socket_path(::getpid());
+  if (!fill_address(path, &address)) return;
+  socket_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (socket_ < 0) return;
+  ::unlink(path.c_str());
+  bool bound = ::bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  if (!bound || ::chmod(path.c_str(), 0600) != 0 || ::listen(socket_, 4) != 0) {
+    ::close(socket_);
+    socket_ = -1;
+    return;
+  }
+  path_ = path;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { serve(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+ControlServer::~ControlServer() {
+  ended_ = true;
+  if (thread_.joinable()) thread_.join();
+  if (socket_ >= 0) ::close(socket_);
+  if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+void ControlServer::serve() {
+  while (!ended_) {
+    pollfd waiting{socket_, POLLIN, 0};
+    if (::poll(&waiting, 1, kPollMilliseconds) <= 0) continue;
+    int connection = ::accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (connection < 0) continue;
+    set_deadline(connection);
+    answer(connection);
+    ::close(connection);
+  }
+}
+
+void ControlServer::answer(int connection) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  bool same_user = ::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+                   (peer.uid == ::geteuid() || peer.uid == 0);
+  if (!same_user) return write_line(connection, "no another user's guard");
+  int pid = 0, end = 0;
+  std::string line = read_line(connection);
+  if (std::sscanf(line.c_str(), "phase %d serving%n", &pid, &end) != 1 || end != static_cast<int>(line.size()) ||
+      pid <= 0)
+    return write_line(connection, "no not understood");
+  set_phase_(pid, LG_SERVING);
+  write_line(connection, "ok");
+}
+
+Status ask_phase(int supervisor, pid_t pid) {
+  sockaddr_un address;
+  std::string path = socket_path(supervisor);
+  int connection = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  bool reached = connection >= 0 && fill_address(path, &address) &&
+                 ::connect(connection, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  std::string answer;
+  if (reached) {
+    set_deadline(connection);
+    write_line(connection, "phase " + std::to_string(pid) + " serving");
+    answer = read_line(connection);
+  }
+  int error = errno;
+  if (connection >= 0) ::close(connection);
+  if (answer == "ok") return {};
+  std::string reason = reached ? (answer.empty() ? "no answer" : answer.substr(3)) : std::strerror(error);
+  return fail(Code::kDenied, "supervisor " + std::to_string(supervisor) + " did not change the phase: " + reason,
+              "libguard status lists the guards of this user");
+}
+
+}  // namespace libguard
