@@ -57,7 +57,7 @@ SCRIPTS = {
     "lxml": (["{application}/lxml_job.py", "--learn", "{data}"], ["{application}/lxml_job.py", "--other", "{data}"]),
     "requests": (["{application}/requests_job.py", "--learn", "{data}", "{pages}"],
                  ["{application}/requests_job.py", "--other", "{data}", "{pages}"]),
-    "pytest": ([*PYTEST, "--pyargs", "toolz.tests.test_itertoolz", "{application}/suite/test_files.py::test_write"],
+    "pytest": ([*PYTEST, "--pyargs", "toolz.tests.test_itertoolz", "toolz.tests.test_curried_doctests", "{application}/suite/test_files.py::test_write"],
                [*PYTEST, "--junitxml", "{data}/report.xml", "--pyargs", "toolz", "{application}/suite"]),
 }
 # Work with features that learning never saw: refusals are right, if they say what to do.
@@ -122,8 +122,8 @@ def pairs_of(profile):
             for rights in roles.values() for right in rights}
 
 
-def denied_shares(tool, profile, setting):
-    """Shares of the (library x dangerous group) cells that the policy denies: (in every role, as caller)."""
+def count_cells(tool, profile, setting):
+    """(cells, granted in some role, granted as caller) of the matrix library x dangerous group, fixed names left out."""
     code, out, err = harness.run([tool, "report", profile, "--format", "json"], setting.account, setting.work)
     if code != 0:
         raise harness.Broken(f"report: code {code}: {(out + err).strip()[-300:]}")
@@ -133,12 +133,11 @@ def denied_shares(tool, profile, setting):
         granted = [cell for cell in library["cells"] if cell["dangerous"]]
         anyhow |= {(library["purl"], cell["group"]) for cell in granted}
         as_caller |= {(library["purl"], cell["group"]) for cell in granted if cell.get("caller")}
-    cells = max(1, len(libraries) * DANGEROUS_GROUPS)
-    return 1 - len(anyhow) / cells, 1 - len(as_caller) / cells
+    return len(libraries) * DANGEROUS_GROUPS, len(anyhow), len(as_caller)
 
 
 def test_workload(setting, name, unguarded_only):
-    """(new pairs, shares denied, what is wrong)."""
+    """(new pairs, counted cells, what is wrong)."""
     wrong = setting.run(name, "learn") or setting.run(name, "other") or (name in NEW and setting.run(name, "new"))
     if wrong or unguarded_only:
         return set(), None, wrong and "unguarded: " + wrong
@@ -157,7 +156,14 @@ def test_workload(setting, name, unguarded_only):
                                         files["events.jsonl"], *backend, "--app", setting.application(name), "--"])
     events = harness.read_events(files["events.jsonl"])
     refusals = [f"refused {len(events)}: " + " / ".join(harness.tell_event(event) for event in events[:4])] if events else []
-    return fresh, denied_shares(tool, files["learn.json"], setting), "; ".join(refusals + ([wrong] if wrong else []))
+    return fresh, count_cells(tool, files["learn.json"], setting), "; ".join(refusals + ([wrong] if wrong else []))
+
+
+def shares_text(cells):
+    """Shares of the dangerous cells that the policy denies: in every role, and as caller."""
+    if not cells or not cells[0]:
+        return "-", "-"
+    return tuple(f"{1 - granted / cells[0]:.1%}" for granted in cells[1:])
 
 
 def test_new(setting, name):
@@ -172,8 +178,8 @@ def test_new(setting, name):
         if all((culprit, event["right"]["name"]) in learned for culprit in harness.culprits_of(event)):
             wrong = wrong or f"{event['right']['name']} was learned for every culprit"
         grant = event.get("policy", {}).get("grant", "")
-        if not grant or "\n" in grant:
-            wrong = wrong or f"the event of {event['right']['name']} names no one-line grant"
+        if len(grant.splitlines()) != len(harness.culprits_of(event)):
+            wrong = wrong or f"the event of {event['right']['name']} names no grant of one line for each culprit"
     return wrong or ("" if events else "new work was not noticed")
 
 
@@ -195,17 +201,17 @@ def main():
         sys.exit(f"nothing_broken: no workload {', '.join(sorted(unknown))}; there are {', '.join([*SERVERS, *SCRIPTS])}")
     setting = Setting(harness.Account(options.as_user), options.backend)
     passed = failed = pairs = 0
+    counted = [0, 0, 0]
     print(f"{'workload':16} {'new pairs':10} {'denied':8} as caller")
     for name in names:
         try:
-            fresh, shares, wrong = test_workload(setting, name, options.unguarded)
+            fresh, cells, wrong = test_workload(setting, name, options.unguarded)
         except (harness.Broken, KeyError) as error:
-            fresh, shares, wrong = set(), None, repr(error)
+            fresh, cells, wrong = set(), None, repr(error)
         pairs += len(fresh)
-        if shares and shares[1] < WANTED_SHARE:
-            wrong = f"{wrong}; only {shares[1]:.1%} of the dangerous cells are denied".lstrip("; ")
         passed, failed = passed + (not wrong), failed + bool(wrong)
-        shown = [f"{share:.1%}" for share in shares] if shares else ["-", "-"]
+        counted = [total + more for total, more in zip(counted, cells or (0, 0, 0))]
+        shown = shares_text(cells)
         print(f"{name:16} {len(fresh):<10} {shown[0]:8} {shown[1]:9} {'FAILED ' + wrong if wrong else 'ok'}", flush=True)
         for library, right in sorted(fresh) if options.pairs else ():
             print(f"    {library} {right}")
@@ -217,9 +223,12 @@ def main():
             wrong = f"cannot be tried: {error}"
         passed, failed = passed + (not wrong), failed + bool(wrong)
         print(f"    {'FAILED ' + wrong if wrong else 'ok'}")
-    if not options.unguarded and not options.only and pairs < WANTED_PAIRS:
-        failed += 1
-        print(f"only {pairs} pairs were absent from learning, wanted {WANTED_PAIRS}")
+    shown = shares_text(counted)
+    print(f"{'all':16} {pairs:<10} {shown[0]:8} {shown[1]}")
+    if not options.unguarded and not options.only:
+        enough = pairs >= WANTED_PAIRS and 1 - counted[2] / max(1, counted[0]) >= WANTED_SHARE
+        passed, failed = passed + enough, failed + (not enough)
+        print(f"wanted: {WANTED_PAIRS} pairs absent from learning, {WANTED_SHARE:.0%} of the cells denied as caller: {'ok' if enough else 'FAILED'}")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

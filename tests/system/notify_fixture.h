@@ -107,10 +107,8 @@ class NotifyTest : public ::testing::Test {
     if (!started) return ADD_FAILURE() << started.error().what, -1;
     child->go();
     backend->serve();
-    if (!backend->child_ended())
-      waitpid(child->pid(), &status, 0);
-    else
-      status = backend->child_status();
+    EXPECT_TRUE(backend->child_ended());
+    status = backend->child_status();
     exec_error = child->exec_error();
     counters = backend->counters();
     threads_left = backend->threads();

@@ -29,6 +29,7 @@ def ask_many(port, paths, threads=8):
 def gunicorn_learn(port, listener_port):
     ask_many(port, ["/", "/?count=5"] * 20)
     ask(port, "/entries", {"text": "learned"})
+    ask(port, "/source")
     ask(port, "/entries")
     kill_a_worker(port)
     ask_many(port, ["/"] * 20)

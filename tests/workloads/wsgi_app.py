@@ -28,6 +28,11 @@ def pid():
     return str(os.getpid())
 
 
+@app.get("/source")
+def source():
+    return send_file(__file__)
+
+
 @app.post("/entries")
 def add_entry():
     with database() as connection:

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages that no client sends, and callers that die while they wait."""
+
+import errno
+import os
+
+from setting import answers
+
+NATIVE = ("version: 1\nmode: enforce\nlibraries:\n"
+          "  application: { grant: { any: [\"@native-load\"] } }\n")
+FORKING = ("version: 1\nmode: enforce\nlibraries:\n"
+           "  application: { grant: { any: [\"@process\"] }, functions: { \"@process\": [\"blocked.<module>\"] } }\n")
+
+
+def channel(setting):
+    """Random marker calls, well addressed hostile ones, a program area full of nonsense."""
+    policy = setting.policy(NATIVE)
+    for seed in range(1, 21 if setting.full else 4):
+        what = f"seed {seed}"
+        victim = setting.victim("hostile", setting.marker, 20000 if setting.full else 3000, seed)
+        run = setting.run(setting.guarded(policy, *victim, options=["--events", setting.path("events.jsonl")]), what, 180)
+        said = answers(run)
+        setting.expect(run.code == 0 and "alive to the end" in run.out, f"{what}: the program did not live on: {run.tell()}")
+        for stage in ("between", "then", "after"):
+            setting.expect(said.get(stage) == [errno.EPERM] * 4, f"{what}: {stage}: forbidden calls answered {said.get(stage)}")
+        setting.expect(said.get("nonsense") == [errno.EPERM], f"{what}: with nonsense they answered {said.get('nonsense')}")
+        strange = {key: count for key, count in said.get("anywhere", {}).items()
+                   if key.split()[1] not in ("EPERM", "EINVAL", "EFAULT", "EOPNOTSUPP") and key != "1 value 1"}
+        setting.expect(not strange, f"{what}: calls from elsewhere answered {strange}")
+        setting.expect(run.counter("tampers") > 500, f"{what}: tampers counted: {run.counter('tampers')}")
+        setting.expect(any(key.endswith("refused") for key in said.get("client", {})), f"{what}: {said.get('client')}")
+        setting.expect(not run.summary == {}, f"{what}: no summary")
+
+
+def blocked(setting):
+    """Children die by SIGKILL at random moments of judged calls; the guard serves on."""
+    count = 2000 if setting.full else 400
+    run = setting.run(setting.guarded(setting.policy(FORKING), *setting.victim("blocked", setting.marker, count)), "run", 180)
+    said = answers(run)
+    setting.expect(run.code == 0 and "alive to the end" in run.out, f"the program did not live on: {run.tell()}")
+    setting.expect(said.get("ends") == {"-9": count}, f"the children ended {said.get('ends')}")
+    setting.expect(said.get("after") == errno.EPERM, f"afterwards a forbidden call answered {said.get('after')}")
+    setting.expect(run.counter("died_waiting") > 0, f"nobody died while waiting: {run.summary.get('counters')}")
+    setting.note(f"{run.counter('died_waiting')} died waiting")
+
+
+def guard_in_guard(setting):
+    """A second guard inside the first is refused in words, whatever the first one does."""
+    policy = setting.policy()
+    inner = setting.guarded(policy, *setting.victim("plain", setting.marker))
+    observing = [setting.tool, "run", "--mode", "observe", "--quiet", "--"]
+    recording = [setting.tool, "record", "-o", setting.path("outer.json"), "--quiet", "--app", setting.application, "--"]
+    enforcing = setting.guarded(policy, options=["--quiet"])
+    for name, outer in (("observe", observing), ("record", recording), ("enforce", enforcing)):
+        run = setting.run(outer + inner, name)
+        setting.expect_line(run, name, 125, "guard")
+        setting.expect(not os.path.exists(setting.path("marker.started")), f"{name}: the program was started")
+
+
+CASES = [channel, blocked, guard_in_guard]

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guarded program as any other: births at a high rate, signals, exit statuses, input, timers."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import time
+
+from setting import answers, end_group
+
+SPAWNING = ("version: 1\nmode: enforce\nlibraries:\n"
+            "  application:\n    grant: { any: [\"@process\", \"@exec\"] }\n"
+            "    functions: { \"@process\": [\"spawner.start_one\"], \"@exec\": [\"spawner.start_one\"] }\n")
+
+
+def memory_of(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
+
+
+def spawning(setting):
+    """200 fork and exec a second; programs that try more than they may are refused; the supervisor does not grow."""
+    seconds = 60 if setting.full else 10
+    process = setting.start(setting.guarded(setting.policy(SPAWNING), *setting.victim("spawner", setting.marker, 200, seconds)))
+    time.sleep(seconds * 0.3)
+    early, held = memory_of(process.pid), len(os.listdir(f"/proc/{process.pid}/fd"))
+    time.sleep(seconds * 0.5)
+    late, held_late = memory_of(process.pid), len(os.listdir(f"/proc/{process.pid}/fd"))
+    run = setting.finish(process, "run", seconds * 3 + 30)
+    said = answers(run)
+    made, ends = said.get("made", 0), said.get("ends", {})
+    setting.expect(run.code == 0 and "alive to the end" in run.out, f"the program did not live on: {run.tell()}")
+    setting.expect(said.get("rate", 0) >= 120, f"only {said.get('rate', 0):.0f} a second")
+    setting.expect(ends == {"permitted 0": made - (made + 9) // 10, "forbidden 2": (made + 9) // 10}, f"the programs ended {ends}")
+    setting.expect(run.counter("programs") >= made, f"programs {run.counter('programs')} of {made}")
+    setting.expect(late - early < 2048, f"the supervisor grew from {early} to {late} kB")
+    setting.expect(held_late - held < 20, f"the supervisor held {held}, then {held_late} descriptors")
+    setting.expect(not run.counter("unknown_makers"), f"unknown makers: {run.counter('unknown_makers')}")
+    setting.note(f"{made} programs, {said.get('rate', 0):.0f}/s, {early} → {late} kB")
+
+
+def interrupted_recording(setting):
+    """Ctrl-C in a terminal: the program is interrupted, the profile is kept, the status is 130."""
+    profile = setting.path("profile.json")
+    argv = [setting.tool, "record", "-o", profile, "--app", setting.application, "--", *setting.victim("record_me", "wait")]
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(setting.account.command(argv), cwd=setting.work, env=setting.environment(), stdin=theirs, stdout=theirs,
+                               stderr=theirs, preexec_fn=lambda: (os.setsid(), __import__("fcntl").ioctl(0, 0x540E, 0)))
+    os.close(theirs)
+    seen, end = "", time.monotonic() + 30
+    os.set_blocking(ours, False)
+    pressed = False
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            seen += os.read(ours, 4096).decode(errors="replace")
+        except (BlockingIOError, OSError):
+            time.sleep(0.02)
+        if "ready" in seen and not pressed:
+            time.sleep(1.2)
+            os.write(ours, b"\x03")
+            pressed = True
+    if process.poll() is None:
+        end_group(process.pid)
+        setting.expect(False, "HANG after Ctrl-C")
+    try:
+        seen += os.read(ours, 65536).decode(errors="replace")
+    except OSError:
+        pass
+    os.close(ours)
+    setting.expect(process.wait() == 130, f"exit {process.returncode}: {seen[-300:]!r}")
+    setting.expect("KeyboardInterrupt" in seen, f"the program was not interrupted: {seen[-300:]!r}")
+    setting.expect("recording 0:0" in seen, f"no progress line: {seen[:300]!r}")
+    try:
+        with open(profile, encoding="utf-8") as file:
+            setting.expect(len(json.load(file)["observations"]) > 0, "the profile is empty")
+    except (OSError, ValueError) as error:
+        setting.expect(False, f"the profile: {error}")
+
+
+def signals(setting):
+    """A signal to the supervisor reaches the program; its end by a signal is 128 + n."""
+    policy = setting.policy()
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGINT):
+        process = setting.start(setting.guarded(policy, *setting.victim("plain", setting.marker, "wait"), options=["--quiet"]))
+        if not setting.await_line(process, "ready"):
+            return
+        os.kill(process.pid, number)
+        run = setting.finish(process, f"signal {number}", 30)
+        setting.expect(run.code == 128 + number, f"signal {number}: exit {run.code}: {run.tell()}")
+    for number in (signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM):
+        run = setting.run(setting.guarded(policy, *setting.victim("plain", setting.marker, "signal", int(number))), f"own signal {number}")
+        setting.expect(run.code == 128 + number, f"own signal {number}: exit {run.code}")
+
+
+def statuses(setting):
+    """Exit status and standard input are the program's own."""
+    policy = setting.policy()
+    for _ in range(5):
+        for status in (0, 1, 3, 42, 125, 255):
+            run = setting.run(setting.guarded(policy, *setting.victim("plain", setting.marker, "exit", status)), f"exit {status}")
+            setting.expect(run.code == status, f"exit {status} became {run.code}")
+    text = "some text\n" * 20000
+    run = setting.run(setting.guarded(policy, *setting.victim("plain", setting.marker, "read")), "stdin", text=text)
+    setting.expect(f"read {len(text)}" in run.out, f"stdin: {run.tell()}")
+    run = setting.run(setting.guarded(policy, *setting.victim("plain", setting.marker), options=["--fail-on-deviation"]), "--fail-on-deviation")
+    setting.expect(run.code == 3, f"--fail-on-deviation: exit {run.code}")
+    setting.expect(run.summary.get("deviations") == 4, f"deviations {run.summary.get('deviations')}, not 4")
+    for name, command, code in (("not found", "no-such-program", 127), ("not found by path", "/nowhere/program", 127),
+                                ("not executable", setting.write("data", "text\n"), 126), ("a directory", setting.work, 126)):
+        run = setting.run(setting.guarded(policy, command), name)
+        setting.expect_line(run, name, code, "cannot run")
+
+
+def timer(setting):
+    """A 0.5 ms interval timer during path calls: no EINTR that there would not be without a guard."""
+    rounds = 4000 if setting.full else 1000
+    binary = setting.path("timer")
+    subprocess.run(["cc", "-O1", "-o", binary, os.path.join(os.path.dirname(os.path.abspath(__file__)), "victims", "timer.c")], check=True)
+    os.chmod(binary, 0o755)
+    policy = setting.policy("version: 1\nmode: enforce\nlibraries:\n  pkg:generic/timer: { grant: [\"@file-write\", \"@file-meta\"] }\n")
+    for name, command in (("python", setting.victim("timer", rounds)), ("native", [binary, str(rounds)])):
+        alone = answers(setting.run(command, f"{name} unguarded", 120))
+        guarded_run = setting.run(setting.guarded(policy, *command), f"{name} guarded", 120)
+        guarded = answers(guarded_run)
+        setting.expect(guarded.get("ticks", 0) > 100, f"{name}: the timer did not run: {guarded_run.tell()}")
+        setting.expect(not guarded.get("other"), f"{name}: {guarded.get('other')} calls failed otherwise: {guarded_run.err[-200:]!r}")
+        more = guarded.get("interrupted", -1) - alone.get("interrupted", 0)
+        setting.expect(more == 0, f"{name}: {more} EINTR more than unguarded")
+        setting.expect(guarded_run.counter("judged") >= 4 * rounds, f"{name}: judged only {guarded_run.counter('judged')} calls")
+        setting.note(f"{name}: {guarded.get('ticks')} ticks")
+
+
+CASES = [statuses, signals, interrupted_recording, timer, spawning]

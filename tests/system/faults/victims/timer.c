@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Path calls under a 0.5 ms interval timer without SA_RESTART: how many end with EINTR?
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+static volatile long ticks;
+static long interrupted, other;
+
+static void tick(int signal) { (void)signal, ticks++; }
+
+#define TRY(call)                    \
+  do {                               \
+    while ((call) < 0) {             \
+      if (errno != EINTR) {          \
+        other++;                     \
+        break;                       \
+      }                              \
+      interrupted++;                 \
+    }                                \
+  } while (0)
+
+int main(int argc, char** argv) {
+  long rounds = argc > 1 ? atol(argv[1]) : 1000;
+  struct sigaction action = {.sa_handler = tick};
+  sigaction(SIGALRM, &action, NULL);
+  struct itimerval every = {{0, 500}, {0, 500}};
+  setitimer(ITIMER_REAL, &every, NULL);
+  for (long i = 0; i < rounds; i++) {
+    TRY(mkdir("folder", 0755));
+    int fd = -1;
+    TRY(fd = open("folder/file", O_WRONLY | O_CREAT, 0644));
+    close(fd);
+    TRY(rename("folder/file", "folder/other"));
+    TRY(unlink("folder/other"));
+    TRY(rmdir("folder"));
+  }
+  struct itimerval never = {{0, 0}, {0, 0}};
+  setitimer(ITIMER_REAL, &never, NULL);
+  printf("{\"interrupted\": %ld, \"other\": %ld, \"ticks\": %ld}\n", interrupted, other, ticks);
+  return 0;
+}
