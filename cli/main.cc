@@ -4,8 +4,11 @@
 // Way:     what the user types -> one verb.
 // Thread:  main thread.
 // Failure: wrong words: one line with "did you mean", exit 125 for record and run, 2 for the verbs that answer.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -16,6 +19,19 @@ namespace libguard {
 namespace {
 
 constexpr int kWrapperTrouble = 125, kQuestionTrouble = 2;
+
+int g_memory_status = kQuestionTrouble;
+
+// Nothing can be judged without memory. When the supervisor ends, the kernel refuses what would have been judged.
+[[noreturn]] void out_of_memory() {
+  static const char kText[] =
+      "libguard: out of memory; what a guard would have judged is refused from now on\n"
+      "hint: raise the limit of memory (ulimit -v, the container's or the service's), then start again\n";
+  [[maybe_unused]] ssize_t written = ::write(STDERR_FILENO, kText, sizeof kText - 1);
+  ::_exit(g_memory_status);
+}
+
+bool is_wrapper(const std::string& verb) { return verb == "run" || verb == "record" || verb == "supervise"; }
 
 // Everything behind the first "--" belongs to the guarded program.
 std::vector<std::string> take_command(int* argc, char** argv) {
@@ -54,8 +70,8 @@ std::string stray_word(int argc, char** argv, const CLI::App* verb, const std::v
     std::string word = argv[i];
     word = word.substr(0, word.find('='));
     bool is_option = word.rfind("-", 0) == 0;
-    bool is_verb = verb->get_parent() == nullptr && !is_option;
-    if (!is_option && !is_verb) continue;
+    bool is_verb = !is_option && (verb->get_parent() == nullptr || !verb_names(verb).empty());
+    if (!is_option && (!is_verb || word == verb->get_name())) continue;
     bool fits = false;
     for (const std::string& name : known) fits = fits || name == word;
     if (!fits) return word;
@@ -71,11 +87,11 @@ int explain_parse_error(const CLI::App& app, const CLI::ParseError& error, int a
   std::string verb_text = verb == &app ? "libguard" : "libguard " + verb->get_name();
   std::string hint = word.empty() ? "see " + verb_text + " --help" : did_you_mean(word, known);
   std::fprintf(stderr, "libguard: %s\nhint: %s\n", error.what(), hint.c_str());
-  bool wrapper = verb->get_name() == "run" || verb->get_name() == "record" || verb->get_name() == "supervise";
-  return wrapper ? kWrapperTrouble : kQuestionTrouble;
+  return is_wrapper(verb->get_name()) ? kWrapperTrouble : kQuestionTrouble;
 }
 
 int run(int argc, char** argv) {
+  std::set_new_handler(out_of_memory);
   std::vector<std::string> command = take_command(&argc, argv);
   CLI::App app{"Gives every library inside a process its own rights to make system calls.", "libguard"};
   app.set_version_flag("--version", "libguard " LIBGUARD_VERSION);
@@ -103,8 +119,11 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return explain_parse_error(app, error, argc, argv);
   }
-  for (const Verb& verb : verbs)
-    if (verb.app->parsed() && verb.app->get_subcommands().empty()) return verb.run();
+  for (const Verb& verb : verbs) {
+    if (!verb.app->parsed() || !verb.app->get_subcommands().empty()) continue;
+    if (is_wrapper(verb.app->get_name())) g_memory_status = kWrapperTrouble;
+    return verb.run();
+  }
   return kQuestionTrouble;
 }
 

@@ -6,10 +6,14 @@
 // Failure: see session.h.
 #include "cli/session.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -49,10 +53,19 @@ Status check_output(const GuardFlags& flags) {
   if (!flags.record) return {};
   if (flags.profile.empty())
     return fail(Code::kInvalid, "no place for the profile", "name it: libguard record -o app.profile.json -- CMD");
-  std::string directory = flags.profile.substr(0, flags.profile.find_last_of('/') + 1);
-  if (directory.empty()) directory = ".";
-  if (::access(directory.c_str(), W_OK | X_OK) == 0) return {};
-  return fail(Code::kDenied, "cannot write the profile to " + flags.profile + ": " + std::strerror(errno),
+  struct stat there;
+  bool is_directory =
+      flags.profile.back() == '/' || (::stat(flags.profile.c_str(), &there) == 0 && S_ISDIR(there.st_mode));
+  // Made and removed: access() says yes where no file can be made, /proc for one.
+  std::string probe = flags.profile + ".XXXXXX";
+  int file = is_directory ? -1 : ::mkostemp(probe.data(), O_CLOEXEC);
+  int error = is_directory ? EISDIR : errno;
+  if (file >= 0) {
+    ::close(file);
+    ::unlink(probe.c_str());
+    return {};
+  }
+  return fail(Code::kDenied, "cannot write the profile to " + flags.profile + ": " + std::strerror(error),
               "name a file in a directory that you may write to");
 }
 
