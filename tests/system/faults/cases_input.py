@@ -153,7 +153,7 @@ def words(setting):
         (["run", "--policy", policy, "--backend", "notfy", "--", *plain], 125, "did you mean 'notify'"),
         (["run", "--policy", setting.path("nope.yaml"), "--", *plain], 125, "nope.yaml"),
         (["run", "--mode", "enforce", "--", *plain], 125, "without a policy"), (["run", "--policy", policy], 125, "no command"),
-        (["run", "--policy", policy, "--app", "/", "--", *plain], 125, "cannot be the application"),
+        (["run", "--policy", policy, "--app", "/", "--", *plain], 125, "would be the application"),
         (["record", "--", *plain], 125, "profile"), (["record", "--outptu", good, "--", *plain], 125, "did you mean '--output'"),
         (["policy", "chekc", policy], 2, "did you mean 'check'"), (["policy", "check"], 2, "hint"), (["merge"], 2, "hint"),
         (["policy", "check", setting.path("nope.yaml")], 2, "nope.yaml"), (["report", policy], 2, "hint"),
@@ -161,7 +161,7 @@ def words(setting):
         (["merge", setting.path("nope.json")], 2, "nope.json"), (["supervise", "--fd", "99"], 125, "door"),
         (["supervise"], 125, "door"),
     ]
-    keys = {"polcies: {}": "polic", "mode: enforec": "did you mean 'enforce'", "librarys: {}": "did you mean 'libraries'",
+    keys = {"polcies: {}": "unknown key", "mode: enforec": "did you mean 'enforce'", "librarys: {}": "did you mean 'libraries'",
             "libraries: { 'pkg:pypi/x': { grnat: [] } }": "did you mean 'grant'",
             "libraries: { 'pkg:pypi/x': { grant: ['@file-wirte'] } }": "did you mean '@file-write'",
             "libraries: { 'pkg:pypi/x': { grant: ['openat:wirte'] } }": "did you mean", "defaults: ['@net-out']": "@net-out"}

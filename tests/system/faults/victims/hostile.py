@@ -66,7 +66,7 @@ def find_call_site():
     for low, high, access, path in mappings():
         if "x" in access and path.endswith("libguard_preload.so"):
             text = ctypes.string_at(low, high - low)
-            found = re.search(rb"\xbf\x47\x4c\x00\x00.{0,24}?\x0f\x05", text, re.DOTALL)
+            found = re.search(rb"\xb8\x9d\x00\x00\x00.{0,32}?\x0f\x05", text, re.DOTALL)
             return low + (found.start() & ~15)
     sys.exit("no client")
 
