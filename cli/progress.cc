@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <system_error>
 
 namespace libguard {
 
@@ -21,7 +22,11 @@ ProgressLine::ProgressLine(const Guard& guard, bool wanted) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this, &guard] { run(guard); });
+  try {
+    thread_ = std::thread([this, &guard] { run(guard); });
+  } catch (const std::system_error&) {
+    // No thread for the line: the recording goes on without it.
+  }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 

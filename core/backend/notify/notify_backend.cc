@@ -71,11 +71,13 @@ void NotifyBackend::adopt(int listener, pid_t child) {
 
 Status NotifyBackend::start_door(int listener, pid_t child) {
   adopt(listener, child);
+  if (Status watching = watcher_->start(); !watching) return watching;
   return tasks_.adopt_door(child);
 }
 
 Status NotifyBackend::start_running(int listener, pid_t pid) {
   adopt(listener, 0);
+  if (Status watching = watcher_->start(); !watching) return watching;
   return tasks_.adopt_running(pid);
 }
 
@@ -108,7 +110,6 @@ void NotifyBackend::drain() {
 }
 
 void NotifyBackend::serve() {
-  watcher_->start();
   while (!stopping_.load(std::memory_order_relaxed)) {
     if (watcher_->pending() || requested_.load(std::memory_order_relaxed)) drain();
     if (watcher_->gone()) break;

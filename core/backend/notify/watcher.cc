@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <system_error>
 
 #include "core/base/check.h"
 
@@ -48,6 +49,8 @@ Watcher::Watcher(int listener, pid_t child) : listener_(listener), child_(child)
   struct sigaction wake {};
   wake.sa_handler = on_wake;  // without SA_RESTART: the wait for the next call returns
   sigaction(kWakeSignal, &wake, nullptr);
+  // A full file or a reader that went away is an errno for us, not our end.
+  for (int unwritten : {SIGPIPE, SIGXFSZ}) signal(unwritten, SIG_IGN);
 }
 
 Watcher::~Watcher() {
@@ -78,12 +81,18 @@ void Watcher::served(bool all_ended) {
   child_ended_.store(true);
 }
 
-void Watcher::start() {
+Status Watcher::start() {
   add(epoll_, end_, kEnd, EPOLLIN);
   if (signals_ >= 0) add(epoll_, signals_, kSignals, EPOLLIN);
   add(epoll_, listener_, kListener, 0);  // hang-up only
   on_child_change();                     // its signal may have come before we listened
-  thread_ = std::thread([this] { run(); });
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error& error) {
+    return fail(Code::kLimit, std::string("cannot start a thread: ") + error.what(),
+                "raise the limits of processes and memory (ulimit -u, ulimit -v)");
+  }
+  return {};
 }
 
 void Watcher::watch(pid_t pid, int pidfd) { add(epoll_, pidfd, static_cast<uint64_t>(pid), EPOLLIN | EPOLLONESHOT); }
@@ -153,7 +162,7 @@ void Watcher::on_signal() {
 // Signals of the terminal go to the whole foreground group, the child included; those have no sender.
 void Watcher::pass_on(int signal, int code, pid_t sender) {
   if (child_ <= 0 || child_ended_.load() || code > 0 || sender == child_) return;
-  if (signal == SIGPIPE || signal == SIGTTIN || signal == SIGTTOU) return;
+  if (signal == SIGTTIN || signal == SIGTTOU) return;
   kill(child_, signal);
 }
 

@@ -3,7 +3,7 @@
 //
 // Way:     *events*: beside the serving thread, which it wakes.
 // Thread:  its own; exits() and ticked() are read by the serving thread.
-// Failure: none; a wake-up that is lost is repeated.
+// Failure: no thread: start() says so, nothing is served; a wake-up that is lost is repeated.
 //
 // Signals: the parent door is like strace. Signals of the terminal reach the child by themselves and are held off
 // here; those that somebody sent to the supervisor (kill PID) are passed on. When the child is stopped by the terminal
@@ -19,6 +19,8 @@
 #include <thread>
 #include <vector>
 
+#include "core/base/result.h"
+
 namespace libguard {
 
 class Watcher {
@@ -30,7 +32,7 @@ class Watcher {
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
-  void start();
+  Status start();
   void watch(pid_t pid, int pidfd);  // any thread
 
   // Takes what has happened since the last time. Cheap when nothing has.
