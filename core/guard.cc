@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <ctime>
+#include <map>
 #include <unordered_map>
 
 #include "bpf/judge.h"
@@ -35,6 +36,7 @@ struct Guard::State {
     std::string executable, invoked_as;
   };
   std::vector<Program> programs{{"", ""}};
+  std::map<std::pair<std::string, std::string>, uint32_t> numbers;  // of programs: one started again is the same
   std::vector<std::string> runtimes;
   std::unordered_map<uint32_t, std::string> modules;
   int64_t started_ms = 0;
@@ -157,11 +159,13 @@ Decision Guard::decide(const Call& call) {
 
 ProgramInfo Guard::on_program(const ProgramBirth& birth) {
   State& state = *state_;
-  state.programs.push_back({birth.executable, birth.invoked_as});
+  auto next = static_cast<uint32_t>(state.programs.size());
+  auto [known, is_new] = state.numbers.try_emplace({birth.executable, birth.invoked_as}, next);
+  if (is_new) state.programs.push_back({birth.executable, birth.invoked_as});
   LibraryId library = LibraryId::kUnknown;
   if (!birth.foreign_environment) library = state.resolver->resolve_executable(birth.executable);
   state.place_new_libraries();
-  return {static_cast<uint32_t>(state.programs.size() - 1), library};
+  return {known->second, library};
 }
 
 void Guard::on_hello(uint32_t program, const lg_hello& hello) {

@@ -57,7 +57,7 @@ class LibraryTable {
   // The number of `purl`; a new one if it was not there. kUnknown when the table is full (counted in overflowed()).
   LibraryId intern(std::string_view purl, std::string_view path = {});
   LibraryId find(std::string_view purl) const;  // kUnknown if absent
-  const Library& at(LibraryId id) const;        // REQUIRES: number(id) < size()
+  const Library& at(LibraryId id) const;        // unknown for a number that was not given out
   size_t size() const { return libraries_.size(); }
   uint64_t overflowed() const { return overflowed_; }
 

@@ -24,6 +24,7 @@ TEST(LibraryTable, GivesOneNumberPerPurl) {
   EXPECT_EQ(number(requests), 4);
   EXPECT_EQ(table.intern("pkg:pypi/requests@2.31.0"), requests);
   EXPECT_EQ(table.at(requests).path, "/site");
+  EXPECT_EQ(table.at(LibraryId{900}).purl, "unknown");  // forged in guarded memory
   EXPECT_EQ(table.find("pkg:pypi/absent"), LibraryId::kUnknown);
 }
 

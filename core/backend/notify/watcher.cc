@@ -15,9 +15,8 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstring>
 #include <system_error>
-
-#include "core/base/check.h"
 
 namespace libguard {
 namespace {
@@ -39,7 +38,6 @@ void add(int epoll, int fd, uint64_t tag, uint32_t events) {
 
 Watcher::Watcher(int listener, pid_t child) : listener_(listener), child_(child), serving_(pthread_self()) {
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
-  LG_CHECK(epoll_ >= 0);
   sigset_t held;
   sigfillset(&held);
   for (int fatal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, kWakeSignal}) sigdelset(&held, fatal);
@@ -82,8 +80,11 @@ void Watcher::served(bool all_ended) {
 }
 
 Status Watcher::start() {
+  if (epoll_ < 0 || signals_ < 0 || end_ < 0)
+    return fail(Code::kLimit, std::string("no descriptors to watch the guarded processes: ") + std::strerror(errno),
+                "raise the limit of open files (ulimit -n)");
   add(epoll_, end_, kEnd, EPOLLIN);
-  if (signals_ >= 0) add(epoll_, signals_, kSignals, EPOLLIN);
+  add(epoll_, signals_, kSignals, EPOLLIN);
   add(epoll_, listener_, kListener, 0);  // hang-up only
   on_child_change();                     // its signal may have come before we listened
   try {
