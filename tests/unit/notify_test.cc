@@ -146,6 +146,7 @@ class TasksTest : public ::testing::Test {
       _exit(0);
     }
     children.push_back(pid);
+    usleep(20000);  // until it has registered its robust list and waits
     return pid;
   }
   std::vector<pid_t> children;
