@@ -20,6 +20,18 @@
 #endif
 
 namespace libguard {
+namespace {
+
+// The supervisor's own ticks interrupt these calls before they have done anything; an answer must never be lost.
+int uninterrupted_ioctl(int fd, unsigned long request, void* argument) {
+  int result;
+  do {
+    result = ioctl(fd, request, argument);
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
+}  // namespace
 
 Listener::Listener(int fd) : fd_(fd) {
   // From Linux 6.6: wakes the supervisor on the caller's CPU. Older kernels say EINVAL and work without it.
@@ -36,7 +48,7 @@ Listener::Received Listener::receive() {
   return Received::kClosed;
 }
 
-bool Listener::waiting(uint64_t id) const { return ioctl(fd_, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0; }
+bool Listener::waiting(uint64_t id) const { return uninterrupted_ioctl(fd_, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0; }
 
 bool Listener::send(uint64_t id, int64_t value, int error, uint32_t flags) {
   seccomp_notif_resp response{};
@@ -44,20 +56,23 @@ bool Listener::send(uint64_t id, int64_t value, int error, uint32_t flags) {
   response.val = value;
   response.error = error;
   response.flags = flags;
-  return ioctl(fd_, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0;
+  return uninterrupted_ioctl(fd_, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0;
 }
 
 bool Listener::pass(uint64_t id) { return send(id, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE); }
 bool Listener::refuse(uint64_t id, int error) { return send(id, 0, -error, 0); }
 bool Listener::answer(uint64_t id, int64_t value) { return send(id, value, 0, 0); }
 
+// In two steps: with SECCOMP_ADDFD_FLAG_SEND a signal that reaches the supervisor while the caller takes the descriptor
+// leaves the answer 0, and the caller would take its standard input for the file.
 int Listener::answer_descriptor(uint64_t id, int fd, bool close_on_exec) {
   seccomp_notif_addfd add{};
   add.id = id;
-  add.flags = SECCOMP_ADDFD_FLAG_SEND;
   add.srcfd = static_cast<uint32_t>(fd);
   add.newfd_flags = close_on_exec ? O_CLOEXEC : 0;
-  return ioctl(fd_, SECCOMP_IOCTL_NOTIF_ADDFD, &add) >= 0 ? 0 : errno;
+  int number = uninterrupted_ioctl(fd_, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+  if (number < 0) return errno;
+  return answer(id, number) ? 0 : errno;
 }
 
 bool Listener::gone() const {

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prints what a judged call costs at several Python depths: guarded beside unguarded, in turns.
+
+Usage: calls.py [--rounds N] [--count N] [--depths 5,20,...] [--python PATH]
+Kinds: free (judged for nobody), plain (a judged call without a path: a local socket), path (rmdir of
+a name that is not there), write (open for writing, which the supervisor performs), dangerous (an internet socket: the C stack is read too).
+"""
+
+import argparse
+import os
+import shutil
+import socket
+import sys
+import time
+
+KINDS = ("free", "plain", "path", "write", "dangerous")
+
+
+def refused_by_nobody(name):
+    try:
+        os.rmdir(name)
+    except FileNotFoundError:
+        pass
+
+
+def one(kind, folder):
+    """The callable of a kind; as little Python as possible around the call."""
+    if kind == "free":
+        return os.getppid
+    if kind == "plain":
+        return lambda: os.close(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).detach())
+    if kind == "path":
+        return lambda: refused_by_nobody(os.path.join(folder, "missing"))
+    if kind == "write":
+        return lambda: os.close(os.open("/dev/null", os.O_WRONLY))
+    return lambda: os.close(socket.socket(socket.AF_INET, socket.SOCK_STREAM).detach())
+
+
+def batch(kind, count, folder):
+    call = one(kind, folder)
+    call()
+    begin = time.perf_counter_ns()
+    for _ in range(count):
+        call()
+    return (time.perf_counter_ns() - begin) / count / 1000
+
+
+def at_depth(depth, *arguments):
+    return at_depth(depth - 1, *arguments) if depth > 1 else batch(*arguments)
+
+
+def work(folder):
+    """Answers `KIND DEPTH COUNT` with microseconds per turn."""
+    os.makedirs(folder, exist_ok=True)
+    for line in sys.stdin:
+        kind, depth, count = line.split()
+        # The module, work, batch and the lambda are frames too.
+        print(at_depth(max(1, int(depth) - 4), kind, int(count), folder), flush=True)
+
+
+def main():
+    import pair
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--depths", default="5,20,50,100")
+    parser.add_argument("--python", default=pair.PYTHON)
+    options = parser.parse_args()
+    folder = pair.scratch()
+    application = os.path.join(folder, "application")
+    os.makedirs(application)
+    script = shutil.copy(os.path.abspath(__file__), application)
+    both = pair.Pair([options.python, script, "--work"], folder, application)
+    print("| call | depth | unguarded µs | guarded µs | ratio | + µs per judged call (median) | + µs (smallest) |")
+    print("|---|---|---|---|---|---|---|")
+    for kind in KINDS:
+        for depth in options.depths.split(","):
+            plain, guarded, least, least_guarded = both.ask(f"{kind} {depth} {options.count}", options.rounds)
+            print(f"| {kind} | {depth} | {plain:.2f} | {guarded:.2f} | {guarded / plain:.2f} | "
+                  f"{(guarded - plain) :.2f} | {(least_guarded - least) :.2f} |", flush=True)
+    both.stop()
+    shutil.rmtree(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--work"]:
+        work(os.path.join(os.getcwd(), f"work-{os.getpid()}"))
+    else:
+        sys.exit(main())
