@@ -21,6 +21,7 @@ Error io_error(const std::string& doing, const std::string& path) {
   int error = errno;
   std::string hint = "check that the path exists and that you may use it";
   if (error == ENOSPC || error == EDQUOT) hint = "free space on that disk or name another place";
+  if (error == EFBIG) hint = "raise the limit of file sizes (ulimit -f)";
   if (error == EACCES || error == EPERM || error == EROFS) hint = "name a place that you may write to";
   if (error == ENOENT) hint = "check the path for a typing error";
   Code code = error == ENOENT ? Code::kNotFound : error == EACCES || error == EPERM ? Code::kDenied : Code::kIo;

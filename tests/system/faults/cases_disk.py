@@ -63,13 +63,12 @@ def small_disk(setting):
         with open(profile, "w", encoding="utf-8") as file:
             file.write(OLD)
         os.chmod(profile, 0o666)
-        with open(os.path.join(disk, "ballast"), "wb") as file:
-            try:
-                while True:
-                    file.write(b"x" * 4096)
-                    file.flush()
-            except OSError:
-                pass
+        ballast = os.open(os.path.join(disk, "ballast"), os.O_WRONLY | os.O_CREAT)
+        try:
+            while True:
+                os.write(ballast, b"x" * 4096)
+        except OSError:
+            os.close(ballast)
         recording_fails(setting, profile, {"profile.json", "ballast"})
         run = setting.run(setting.guarded(setting.policy(), *setting.victim("plain", setting.marker),
                                           options=["--events", os.path.join(disk, "events.jsonl")]), "events")

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static volatile long ticks;
-static long interrupted, other;
+static long interrupted, other, interrupted_opens;
 
 static void tick(int signal) { (void)signal, ticks++; }
 
@@ -34,7 +34,9 @@ int main(int argc, char** argv) {
   for (long i = 0; i < rounds; i++) {
     TRY(mkdir("folder", 0755));
     int fd = -1;
+    long before = interrupted;
     TRY(fd = open("folder/file", O_WRONLY | O_CREAT, 0644));
+    interrupted_opens += interrupted - before;
     close(fd);
     TRY(rename("folder/file", "folder/other"));
     TRY(unlink("folder/other"));
@@ -42,6 +44,6 @@ int main(int argc, char** argv) {
   }
   struct itimerval never = {{0, 0}, {0, 0}};
   setitimer(ITIMER_REAL, &never, NULL);
-  printf("{\"interrupted\": %ld, \"other\": %ld, \"ticks\": %ld}\n", interrupted, other, ticks);
+  printf("{\"interrupted\": %ld, \"opens\": %ld, \"other\": %ld, \"ticks\": %ld}\n", interrupted, interrupted_opens, other, ticks);
   return 0;
 }
