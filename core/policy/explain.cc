@@ -51,6 +51,18 @@ std::string who_text(const Culprit& culprit, const Event& event) {
          " was never seen to do this";
 }
 
+// One sentence per culprit; who lacks it as caller lacks it on the stack as well, which need not be said.
+std::vector<std::string> reasons_of(const Event& event) {
+  std::vector<std::string> reasons;
+  for (const Culprit& culprit : event.culprits) {
+    const Culprit as_caller{culprit.purl, "caller"};
+    bool said = culprit.role == "stack" &&
+                std::find(event.culprits.begin(), event.culprits.end(), as_caller) != event.culprits.end();
+    if (!said) reasons.push_back(who_text(culprit, event));
+  }
+  return reasons;
+}
+
 std::string impossible_text(const Event& event) {
   for (const Culprit& culprit : event.culprits) {
     if (culprit.purl == kUnknownName)
@@ -106,7 +118,7 @@ std::string explain_event(const Event& event) {
   if (event.pid > 0) text += ", pid " + std::to_string(event.pid);
   if (!event.phase.empty()) text += ", phase " + event.phase;
   text += "\n  caller:  " + printable(event.caller, 200) + "\n  why:\n";
-  for (const Culprit& culprit : event.culprits) text += "    " + who_text(culprit, event) + "\n";
+  for (const std::string& reason : reasons_of(event)) text += "    " + reason + "\n";
   text += "  stack, innermost first:\n" + stack_block(event);
   text += "  " + advice_of(event) + "\n";
   if (!event.grant.empty()) text += indented(event.grant);
@@ -118,7 +130,7 @@ std::string explain_event_json(const Event& event) {
   auto object = ordered_json::parse(to_json_line(event), nullptr, false);
   object["meaning"] = meaning_of(event);
   object["done"] = done_text(event);
-  for (const Culprit& culprit : event.culprits) object["why"].push_back(who_text(culprit, event));
+  object["why"] = reasons_of(event);
   object["advice"] = event.grant.empty() ? impossible_text(event) : "put policy.grant below 'libraries:' in the policy";
   object["dangerous"] = is_dangerous_event(event);
   if (std::string warning = warning_of(event); !warning.empty()) object["warning"] = warning;
