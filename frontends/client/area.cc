@@ -27,7 +27,8 @@ constexpr uint64_t kTableBytes = sizeof(lg_code_bucket) * LG_TABLE_BUCKETS;
 lg_area* make_area() {
   void* memory = mmap(nullptr, kHeadBytes + kTableBytes + kNamesBytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) lg_refuse_start("no memory for the program area", "raise the limit of address space (ulimit -v)");
+  if (memory == MAP_FAILED)
+    lg_refuse_start("no memory for the program area", "raise the limit of address space (ulimit -v)");
   lg_area* area = static_cast<lg_area*>(memory);
   ssize_t got;
   do got = getrandom(area->nonce, sizeof area->nonce, 0);

@@ -93,7 +93,8 @@ int install(sock_fprog program) {
   static sock_filter filter[BPF_MAXINSNS];
   memcpy(filter, g_packet + sizeof(lg_door_answer), program.len * sizeof(sock_filter));
   program.filter = filter;
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) lg_refuse_start("cannot set no_new_privs", "kernel 5.19 or newer is needed");
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    lg_refuse_start("cannot set no_new_privs", "kernel 5.19 or newer is needed");
   unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH |
                         SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
   long listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);

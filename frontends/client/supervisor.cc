@@ -67,7 +67,8 @@ char** clean_environment() {
   if (!copy) lg_refuse_start("no memory to start the supervisor", "free some memory");
   size_t kept = 0;
   for (size_t i = 0; i < count; i++)
-    if (strncmp(environ[i], "LD_PRELOAD=", 11) != 0 && strncmp(environ[i], "LD_AUDIT=", 9) != 0) copy[kept++] = environ[i];
+    if (strncmp(environ[i], "LD_PRELOAD=", 11) != 0 && strncmp(environ[i], "LD_AUDIT=", 9) != 0)
+      copy[kept++] = environ[i];
   return copy;
 }
 
@@ -100,7 +101,8 @@ void start_supervisor(int socket) {
                     "install both, or put the directory of libguard on PATH");
   char** environment = clean_environment();
   pid_t middle = fork();
-  if (middle < 0) lg_refuse_start("cannot start a process for the supervisor", "raise the limit of processes (ulimit -u)");
+  if (middle < 0)
+    lg_refuse_start("cannot start a process for the supervisor", "raise the limit of processes (ulimit -u)");
   if (middle == 0) {
     // The supervisor must not be this process' child: its wait() must never meet it, its terminal never signal it.
     setsid();

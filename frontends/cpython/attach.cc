@@ -20,8 +20,8 @@ namespace {
 
 constexpr uint16_t kTypeFlags = 168, kTypeDict = 264;
 constexpr uint64_t kHeapType = 1u << 9;
-constexpr int kFrames = 64;   // compared by the self-check
-constexpr int kDeepest = 4;   // classes in classes, closures of closures
+constexpr int kFrames = 64;  // compared by the self-check
+constexpr int kDeepest = 4;  // classes in classes, closures of closures
 constexpr const char* kPropertyParts[] = {"fget", "fset", "fdel"};
 
 bool g_attached, g_busy;

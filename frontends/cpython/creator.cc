@@ -25,10 +25,12 @@ bool is_own_factory(uint32_t function) {
          function == function_named("dataclasses._FuncBuilder.add_fns_to_class");
 }
 
-// Loaders with a file read it through the open-code hook, which makes their code known. What else they load came from
-// a loader or finder that is no longer on the stack: whoever imports is not its maker.
+// Loaders with a file read it through the open-code hook, which makes their code known. What else comes into being
+// above the import machinery came from a loader or finder that is no longer on the stack: whoever imports is not its
+// maker.
 bool is_loading(const lg_code_entry& entry) {
-  return (entry.vouching & LG_VOUCH_IMPORT) || entry.function == function_named("importlib.abc.InspectLoader.source_to_code");
+  return (entry.vouching & LG_VOUCH_IMPORT) ||
+         entry.function == function_named("importlib.abc.InspectLoader.source_to_code");
 }
 
 }  // namespace
@@ -43,13 +45,14 @@ Origin creator() {
   if (!innermost) return kNobody;
   py.Py_IncRef(innermost);
   lg_code_entry entry = {};
-  bool own_factory = false;
+  bool own_factory = false, loading = false;
   for (Object* frame = innermost; frame;) {
     Owned here(frame);
     if (!entry_of_frame(frame, &entry)) return kNobody;
-    if (entry.library != LG_RUNTIME) return {entry.library, 0, 0, true};
-    if (frame == innermost && is_loading(entry)) return kNobody;
+    if (entry.library != LG_RUNTIME) return loading ? kNobody : Origin{entry.library, 0, 0, true};
     if (frame == innermost) own_factory = is_own_factory(entry.function);
+    loading |= is_loading(entry);
+    if (loading && !own_factory) return kNobody;
     frame = py.PyFrame_GetBack(frame);
   }
   return own_factory && !foreign_code_exists() ? kRuntimeItself : kNobody;

@@ -26,14 +26,13 @@ struct Handoff {
   Object* keywords;  // may be null
 };
 
-constexpr unsigned kDefaultFlags = 1u << 18;                    // Py_TPFLAGS_HAVE_VERSION_TAG
-constexpr unsigned kClosedFlags = 1u << 7 | 1u << 8;            // no instances from Python, immutable; from 3.10 on
+constexpr unsigned kDefaultFlags = 1u << 18;          // Py_TPFLAGS_HAVE_VERSION_TAG
+constexpr unsigned kClosedFlags = 1u << 7 | 1u << 8;  // no instances from Python, immutable; from 3.10 on
 constexpr int kSlotCall = 50, kSlotDealloc = 52;
 
 Object* call_handoff(Object* self, Object* arguments, Object* keywords) {
   auto* handoff = reinterpret_cast<Handoff*>(self);
-  if (!handoff->callable || py.PyTuple_Size(arguments) != 0 ||
-      (keywords && py.PyDict_Size(keywords) != 0)) {
+  if (!handoff->callable || py.PyTuple_Size(arguments) != 0 || (keywords && py.PyDict_Size(keywords) != 0)) {
     py.PyErr_SetString(*py.type_error, "libguard: a hand-off is called without arguments");
     return nullptr;
   }

@@ -40,10 +40,8 @@ void set_bytecode_unwritten() {
 
 // Milestones of the interpreter: cpython.*
 void on_milestone(const char* event, Object* arguments) {
-  if (is_event(event, "cpython.run_file"))
-    expect_file(argument(arguments, 0));
-  else if (is_event(event, "cpython.run_command"))
-    expect_command(argument(arguments, 0));
+  if (strncmp(event, "cpython.run_", 12) == 0)
+    on_announcement(event, argument(arguments, 0));
   else if (is_event(event, "cpython.PyInterpreterState_Clear"))
     forget_current_interpreter();
 }

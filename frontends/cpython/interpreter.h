@@ -39,9 +39,7 @@ struct Python {
   uint64_t image_low, image_high;
 
   Object* none() const { return reinterpret_cast<Object*>(_Py_NoneStruct); }
-  bool is(const Object* object, const char* type) const {
-    return reinterpret_cast<const char*>(object->type) == type;
-  }
+  bool is(const Object* object, const char* type) const { return reinterpret_cast<const char*>(object->type) == type; }
 };
 
 extern Python py;

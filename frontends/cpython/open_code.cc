@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "frontends/cpython/archive.h"
 #include "frontends/cpython/attach.h"
 #include "frontends/cpython/contents.h"
 #include "frontends/cpython/interpreters.h"
@@ -87,21 +88,18 @@ Object* real_file(Interpreter* interpreter, Object* path) {
   return py.PyObject_CallFunctionObjArgs(interpreter->open_file, path, mode.get(), nullptr);
 }
 
-bool is_archive(const char* bytes, size_t length) {
-  return length >= 4 && (memcmp(bytes, "PK\3\4", 4) == 0 || memcmp(bytes, "PK\5\6", 4) == 0);
-}
-
 Object* open_known(Interpreter* interpreter, Object* path_object, const char* path, size_t path_length) {
   bool bytecode = ends_with(path, path_length, ".pyc");
+  // The loader reads an archive in pieces; what it takes out is compared later.
+  if (!bytecode && !ends_with(path, path_length, ".py") && is_archive(path)) {
+    note_archive(path);
+    return real_file(interpreter, path_object);
+  }
   size_t length = 0;
   char* bytes = read_file(path, &length);
   if (!bytes) return py.PyErr_SetFromErrnoWithFilenameObject(*py.os_error, path_object);
   // Asked after the reading: a file that was changed before or meanwhile is too young to be trusted.
   uint64_t answer = lg_ask_resolve(bytecode ? LG_RESOLVE_BYTECODE : LG_RESOLVE_SOURCE, path, path_length);
-  if (!bytecode && is_archive(bytes, length)) {
-    free(bytes);
-    return real_file(interpreter, path_object);
-  }
   // Bytecode that nobody vouches for: the loader finds it empty and takes the source beside it.
   bool refused = bytecode && !LG_RESOLVED_TRUSTED(answer) && is_cache_of_a_source(path, path_length);
   Object* file = file_over(interpreter, bytes, refused ? 0 : length);
@@ -127,7 +125,8 @@ Object* open_code(Object* path, void*) {
     py.PyErr_SetString(*py.permission_error, "libguard: this interpreter cannot load code");
     return nullptr;
   }
-  return open_known(interpreter, path, py.PyBytes_AsString(encoded.get()), static_cast<size_t>(py.PyBytes_Size(encoded.get())));
+  return open_known(interpreter, path, py.PyBytes_AsString(encoded.get()),
+                    static_cast<size_t>(py.PyBytes_Size(encoded.get())));
 }
 
 }  // namespace libguard

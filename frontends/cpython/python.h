@@ -83,52 +83,48 @@ using AuditHook = int (*)(const char*, Object*, void*);
 using OpenCodeHook = Object* (*)(Object*, void*);
 
 // X(return type, name, parameters): needed in every version.
-#define LG_PYTHON_FUNCTIONS(X)                                            \
-  X(int, PySys_AddAuditHook, (AuditHook, void*))                          \
-  X(int, PyFile_SetOpenCodeHook, (OpenCodeHook, void*))                   \
-  X(const char*, Py_GetVersion, ())                                       \
-  X(void, Py_IncRef, (Object*))                                           \
-  X(void, Py_DecRef, (Object*))                                           \
-  X(Object*, PyEval_GetFrame, ())                                         \
-  X(Object*, PyFrame_GetBack, (Object*))                                  \
-  X(Object*, PyFrame_GetCode, (Object*))                                  \
-  X(void*, PyInterpreterState_Get, ())                                    \
-  X(int64_t, PyInterpreterState_GetID, (void*))                           \
-  X(Object*, PySys_GetObject, (const char*))                              \
-  X(int, PySys_SetObject, (const char*, Object*))                         \
-  X(Object*, PyDict_GetItemString, (Object*, const char*))                \
-  X(int, PyDict_Next, (Object*, ssize_t*, Object**, Object**))            \
-  X(Object*, PyModule_GetDict, (Object*))                                 \
-  X(Object*, PyObject_GetAttrString, (Object*, const char*))              \
-  X(int, PyObject_SetAttrString, (Object*, const char*, Object*))         \
-  X(int, PyObject_IsInstance, (Object*, Object*))                         \
-  X(Object*, PyObject_Call, (Object*, Object*, Object*))                  \
-  X(Object*, PyObject_CallFunctionObjArgs, (Object*, ...))                \
-  X(ssize_t, PyTuple_Size, (Object*))                                     \
-  X(Object*, PyTuple_GetItem, (Object*, ssize_t))                         \
-  X(Object*, PyTuple_New, (ssize_t))                                      \
-  X(Object*, PyDict_New, ())                                              \
-  X(ssize_t, PyDict_Size, (Object*))                                      \
-  X(const char*, PyUnicode_AsUTF8AndSize, (Object*, ssize_t*))            \
-  X(int, PyUnicode_Compare, (Object*, Object*))                           \
-  X(Object*, PyUnicode_EncodeFSDefault, (Object*))                        \
-  X(Object*, PyBytes_FromStringAndSize, (const char*, ssize_t))           \
-  X(char*, PyBytes_AsString, (Object*))                                   \
-  X(ssize_t, PyBytes_Size, (Object*))                                     \
-  X(int, PyObject_GetBuffer, (Object*, Buffer*, int))                     \
-  X(void, PyBuffer_Release, (Buffer*))                                    \
-  X(Object*, PyErr_SetFromErrnoWithFilenameObject, (Object*, Object*))    \
-  X(void, PyErr_SetString, (Object*, const char*))                        \
-  X(void, PyErr_SetObject, (Object*, Object*))                            \
-  X(Object*, PyErr_NoMemory, ())                                          \
-  X(Object*, PyErr_Occurred, ())                                          \
-  X(void, PyErr_Clear, ())                                                \
-  X(void, PyErr_Fetch, (Object**, Object**, Object**))                    \
-  X(void, PyErr_Restore, (Object*, Object*, Object*))                     \
-  X(Object*, Py_BuildValue, (const char*, ...))                           \
-  X(Object*, PyType_FromSpec, (TypeSpec*))                                \
-  X(Object*, PyType_GenericAlloc, (Object*, ssize_t))                     \
-  X(void, PyObject_Free, (void*))                                         \
+#define LG_PYTHON_FUNCTIONS(X)                                         \
+  X(int, PySys_AddAuditHook, (AuditHook, void*))                       \
+  X(int, PyFile_SetOpenCodeHook, (OpenCodeHook, void*))                \
+  X(const char*, Py_GetVersion, ())                                    \
+  X(void, Py_IncRef, (Object*))                                        \
+  X(void, Py_DecRef, (Object*))                                        \
+  X(Object*, PyEval_GetFrame, ())                                      \
+  X(Object*, PyFrame_GetBack, (Object*))                               \
+  X(Object*, PyFrame_GetCode, (Object*))                               \
+  X(void*, PyInterpreterState_Get, ())                                 \
+  X(int64_t, PyInterpreterState_GetID, (void*))                        \
+  X(Object*, PySys_GetObject, (const char*))                           \
+  X(int, PySys_SetObject, (const char*, Object*))                      \
+  X(Object*, PyDict_GetItemString, (Object*, const char*))             \
+  X(int, PyDict_Next, (Object*, ssize_t*, Object**, Object**))         \
+  X(Object*, PyModule_GetDict, (Object*))                              \
+  X(Object*, PyObject_GetAttrString, (Object*, const char*))           \
+  X(int, PyObject_SetAttrString, (Object*, const char*, Object*))      \
+  X(Object*, PyObject_Call, (Object*, Object*, Object*))               \
+  X(Object*, PyObject_CallFunctionObjArgs, (Object*, ...))             \
+  X(ssize_t, PyTuple_Size, (Object*))                                  \
+  X(Object*, PyTuple_GetItem, (Object*, ssize_t))                      \
+  X(Object*, PyTuple_New, (ssize_t))                                   \
+  X(Object*, PyDict_New, ())                                           \
+  X(ssize_t, PyDict_Size, (Object*))                                   \
+  X(const char*, PyUnicode_AsUTF8AndSize, (Object*, ssize_t*))         \
+  X(Object*, PyUnicode_EncodeFSDefault, (Object*))                     \
+  X(Object*, PyBytes_FromStringAndSize, (const char*, ssize_t))        \
+  X(char*, PyBytes_AsString, (Object*))                                \
+  X(ssize_t, PyBytes_Size, (Object*))                                  \
+  X(int, PyObject_GetBuffer, (Object*, Buffer*, int))                  \
+  X(void, PyBuffer_Release, (Buffer*))                                 \
+  X(Object*, PyErr_SetFromErrnoWithFilenameObject, (Object*, Object*)) \
+  X(void, PyErr_SetString, (Object*, const char*))                     \
+  X(void, PyErr_SetObject, (Object*, Object*))                         \
+  X(void, PyErr_Clear, ())                                             \
+  X(void, PyErr_Fetch, (Object**, Object**, Object**))                 \
+  X(void, PyErr_Restore, (Object*, Object*, Object*))                  \
+  X(Object*, Py_BuildValue, (const char*, ...))                        \
+  X(Object*, PyType_FromSpec, (TypeSpec*))                             \
+  X(Object*, PyType_GenericAlloc, (Object*, ssize_t))                  \
+  X(void, PyObject_Free, (void*))                                      \
   X(Object*, PyDescr_NewMethod, (Object*, MethodDef*))
 
 // X(name): data of the interpreter; types are named by their address.

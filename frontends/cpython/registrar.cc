@@ -13,9 +13,9 @@
 namespace libguard {
 namespace {
 
-constexpr int kDeepest = 500;        // nesting of code in constants; the compiler stops far below
+constexpr int kDeepest = 500;  // nesting of code in constants; the compiler stops far below
 constexpr size_t kLongestName = 2048;
-constexpr uint32_t kOptimized = 1;   // CO_OPTIMIZED: the code of a function, not of a class or module
+constexpr uint32_t kOptimized = 1;  // CO_OPTIMIZED: the code of a function, not of a class or module
 
 // Qualified name of the code that is being tagged, built while descending (before 3.11 code does not know it).
 struct Name {

@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "frontends/cpython/registrar.h"
 #include "libguard/frontend.h"
@@ -15,9 +16,13 @@
 namespace libguard {
 namespace {
 
-bool g_expected;
+// Audit events can be raised by anybody (sys.audit), with no frame too (as the target of a thread). The interpreter's
+// own comes first, on the main thread, with no frame; only it is listened to.
+bool g_announced, g_expected;
 uint64_t g_answer;
 char g_filename[PATH_MAX];  // co_filename of what is expected
+
+bool at_the_bottom() { return gettid() == getpid() && !py.PyEval_GetFrame(); }
 
 void expect(const char* filename, uint64_t answer) {
   size_t length = strlen(filename);
@@ -28,23 +33,23 @@ void expect(const char* filename, uint64_t answer) {
 
 }  // namespace
 
-void expect_file(Object* path) {
+void on_announcement(const char* event, Object* subject) {
+  if (g_announced || !at_the_bottom()) return;
+  g_announced = true;
   ssize_t length = 0;
-  const char* text = text_of(path, &length);
-  if (text) expect(text, lg_ask_resolve(LG_RESOLVE_SOURCE, text, static_cast<uint64_t>(length)));
-}
-
-void expect_command(Object* command) {
-  ssize_t length = 0;
-  const char* text = text_of(command, &length);
-  if (text) expect("<string>", lg_ask_resolve(LG_RESOLVE_COMMAND, text, static_cast<uint64_t>(length)));
+  const char* text = text_of(subject, &length);
+  if (!text) return;
+  if (strcmp(event, "cpython.run_file") == 0)
+    expect(text, lg_ask_resolve(LG_RESOLVE_SOURCE, text, static_cast<uint64_t>(length)));
+  else if (strcmp(event, "cpython.run_command") == 0)
+    expect("<string>", lg_ask_resolve(LG_RESOLVE_COMMAND, text, static_cast<uint64_t>(length)));
 }
 
 void tag_first_code(Object* code) {
   ssize_t length = 0;
   const char* filename = text_of(field<Object*>(code, py.layout.code_filename), &length);
-  bool announced = g_expected && filename && strcmp(filename, g_filename) == 0;
-  g_expected = false;
+  bool announced = g_expected && at_the_bottom() && filename && strcmp(filename, g_filename) == 0;
+  if (at_the_bottom()) g_expected = false;
   tag(code, announced ? origin_of(g_answer) : Origin{LG_UNKNOWN, 0, 0, true});
 }
 

@@ -10,9 +10,8 @@
 
 namespace libguard {
 
-// The audit events cpython.run_file and cpython.run_command.
-void expect_file(Object* path);
-void expect_command(Object* text);
+// An audit event cpython.run_*: the first one says what the interpreter runs; `subject` is a path or a text.
+void on_announcement(const char* event, Object* subject);
 
 // This code is executed with no frame below it: it is what was announced, else unknown.
 void tag_first_code(Object* code);

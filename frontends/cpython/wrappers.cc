@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "frontends/cpython/archive.h"
 #include "frontends/cpython/contents.h"
 #include "frontends/cpython/handoff.h"
 #include "frontends/cpython/registrar.h"
@@ -25,9 +26,17 @@ struct Wrapped {
 Wrapped g_wrapped[kTargets];
 NewFunction g_code_new;
 
+// zipimport reads archives by itself.
+bool known_content(const char* bytes, ssize_t length, uint64_t* answer) {
+  size_t size = static_cast<size_t>(length);
+  lg_code_entry entry;
+  if (take_content(bytes, size, answer)) return true;
+  return innermost_entry(&entry) && (entry.vouching & LG_VOUCH_IMPORT) && find_in_archives(bytes, size, answer);
+}
+
 bool content_of(Object* source, uint64_t* answer) {
   if (py.is(source, py.PyBytes_Type))
-    return take_content(py.PyBytes_AsString(source), static_cast<size_t>(py.PyBytes_Size(source)), answer);
+    return known_content(py.PyBytes_AsString(source), py.PyBytes_Size(source), answer);
   // Only a memoryview shows the wrapped function the same memory that it shows here.
   if (!py.is(source, py.PyMemoryView_Type)) return false;
   Buffer buffer;
@@ -35,7 +44,7 @@ bool content_of(Object* source, uint64_t* answer) {
     py.PyErr_Clear();
     return false;
   }
-  bool known = take_content(static_cast<char*>(buffer.bytes), static_cast<size_t>(buffer.length), answer);
+  bool known = known_content(static_cast<char*>(buffer.bytes), buffer.length, answer);
   py.PyBuffer_Release(&buffer);
   return known;
 }
@@ -99,7 +108,8 @@ template <Target kTarget>
 void wrap(MethodDef* def, const char* name) {
   if (g_wrapped[kTarget].def) return;
   if (!def || strcmp(def->name, name) != 0)
-    lg_refuse_start("this interpreter's functions are not where they are expected", "use CPython 3.9 to 3.13 as released");
+    lg_refuse_start("this interpreter's functions are not where they are expected",
+                    "use CPython 3.9 to 3.13 as released");
   void* wrapper = nullptr;
   switch (def->flags & 0x8f) {
     case kOneArgument:
@@ -112,7 +122,8 @@ void wrap(MethodDef* def, const char* name) {
       wrapper = reinterpret_cast<void*>(&fast_keywords<kTarget>);
       break;
     default:
-      lg_refuse_start("this interpreter's functions are called in a way that is not known", "use CPython 3.9 to 3.13 as released");
+      lg_refuse_start("this interpreter's functions are called in a way that is not known",
+                      "use CPython 3.9 to 3.13 as released");
   }
   g_wrapped[kTarget] = {def, def->function};
   def->function = wrapper;

@@ -30,19 +30,24 @@ namespace {
 
 constexpr int kRequests = 100, kAnswers = 101;
 
-int install_filter() {
-  sock_filter filter[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[0])),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, LG_PRCTL, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  sock_fprog program = {sizeof filter / sizeof *filter, filter};
+constexpr int kPathCalls[] = {SYS_mkdir, SYS_rename, SYS_chmod, SYS_symlink, SYS_unlink, SYS_rmdir};
+
+int install_filter(bool path_calls) {
+  std::vector<sock_filter> filter = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+  for (int nr : kPathCalls) {
+    if (!path_calls) break;
+    filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<unsigned>(nr), 0, 1));
+    filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF));
+  }
+  filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3));
+  filter.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[0])));
+  filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, LG_PRCTL, 0, 1));
+  filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF));
+  filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  sock_fprog program = {static_cast<unsigned short>(filter.size()), filter.data()};
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  return static_cast<int>(
-      syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+  unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+  return static_cast<int>(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program));
 }
 
 void send_fd(int socket, int fd) {
@@ -142,7 +147,8 @@ uint64_t FakeSupervisor::resolve(pid_t pid, uint64_t address) {
     if (path.compare(0, root.directory.size() + 1, root.directory + "/") == 0)
       if (!best || root.directory.size() > best->directory.size()) best = &root;
   if (!best) return named(LG_UNKNOWN, false, "");
-  bool sourceless = ends_with(path, ".pyc") && path.find("/__pycache__/") == std::string::npos;
+  bool sourceless = ends_with(path, ".pyc") && path.find("/__pycache__/") == std::string::npos &&
+                    path.find(".zip/") == std::string::npos;
   std::string relative = path.substr(best->directory.size() + 1);
   if (!best->package.empty()) relative = best->package + "/" + relative;
   return named(best->library, best->trusted && !sourceless, module_of(relative));
@@ -240,6 +246,7 @@ std::string FakeSupervisor::request(const std::string& line) {
   }
   if (word == "epoch") return std::to_string(area.epoch);
   if (word == "lost") return std::to_string(area.codes_lost) + " " + std::to_string(area.names_lost);
+  if (word == "interrupted") return std::to_string(interrupted_);
   if (word == "names") return std::to_string(area.names_used);
   return "what?";
 }
@@ -248,8 +255,8 @@ ProgramResult FakeSupervisor::run(const std::vector<std::string>& command,
                                   const std::map<std::string, std::string>& environment, const std::string& client) {
   result_ = {};
   int pair[2], out[2], requests[2], answers[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) || pipe2(out, O_CLOEXEC) ||
-      pipe2(requests, O_CLOEXEC) || pipe2(answers, O_CLOEXEC))
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) || pipe2(out, O_CLOEXEC) || pipe2(requests, O_CLOEXEC) ||
+      pipe2(answers, O_CLOEXEC))
     throw std::runtime_error("no descriptors");
   pid_t child = fork();
   if (child == 0) {
@@ -262,7 +269,7 @@ ProgramResult FakeSupervisor::run(const std::vector<std::string>& command,
     std::vector<char*> arguments;
     for (const std::string& word : command) arguments.push_back(strdup(word.c_str()));
     arguments.push_back(nullptr);
-    int listener = install_filter();
+    int listener = install_filter(holds_path_calls);
     if (listener < 0) _exit(126);
     send_fd(pair[1], listener);
     close(listener);
@@ -280,11 +287,16 @@ ProgramResult FakeSupervisor::run(const std::vector<std::string>& command,
       break;
     }
     if (sources[0].revents & POLLIN) {
+      if (holds_path_calls) usleep(200);  // time for a signal to come before the notification is received
       seccomp_notif call = {};
-      if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) == 0) {
+      if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) {
+        interrupted_++;
+      } else {
         seccomp_notif_resp response = {};
         response.id = call.id;
-        long value = answer(call);
+        bool held = call.data.nr != SYS_prctl;
+        if (held) response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+        long value = held ? 0 : answer(call);
         if (value < 0)
           response.error = static_cast<int>(value);
         else

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A supervisor of a few lines: answers marker calls by simple rules and reads the program area, for tests of the client.
+// A supervisor of a few lines: answers marker calls by simple rules and reads the program area, for tests of the
+// client.
 //
 // Way:     stands in for everything behind the marker calls.
 // Thread:  one; run() returns when the program has ended.
@@ -40,6 +41,7 @@ class FakeSupervisor {
   explicit FakeSupervisor(std::vector<Root> roots) : roots_(std::move(roots)) {}
   bool enforce = false;
   bool answers_hello = true;
+  bool holds_path_calls = false;    // also notifies calls on paths, and lets them go on after a moment
   std::string commands_of_runtime;  // a -c text that is the runtime's own
 
   // Runs a program under a filter that notifies marker calls, with the client preloaded. The program may ask for
@@ -66,6 +68,7 @@ class FakeSupervisor {
   std::vector<std::string> log_;             // operations and hand-offs since the last question
   std::set<int> refused_;
   std::map<pid_t, long> in_force_;
+  uint64_t interrupted_ = 0;  // notifications that a signal took back before they were answered
   long next_note_ = 1;
 };
 

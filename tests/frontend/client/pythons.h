@@ -34,8 +34,9 @@ inline std::string output_of(const std::string& command) {
 inline std::vector<PythonFound> find_pythons() {
   std::string home = getenv("HOME") ? getenv("HOME") : "";
   std::map<std::string, PythonFound> found;  // by version
-  for (const std::string& pattern : {std::string("/usr/bin/python3.*[0-9]"), std::string("/usr/local/bin/python3.*[0-9]"),
-                                     home + "/.pyenv/versions/3.*/bin/python3"}) {
+  for (const std::string& pattern :
+       {std::string("/usr/bin/python3.*[0-9]"), std::string("/usr/local/bin/python3.*[0-9]"),
+        home + "/.pyenv/versions/3.*/bin/python3"}) {
     glob_t matches = {};
     glob(pattern.c_str(), 0, nullptr, &matches);
     for (size_t i = 0; i < matches.gl_pathc; i++) {

@@ -91,6 +91,37 @@ class Bare(importlib.abc.Loader):
 
 belongs("bare loader", load(Bare()), APPLICATION)
 
+# A finder of which nothing is on the stack when its code comes into being.
+import functools
+import types
+
+
+class Space(dict):
+    """A module that exec takes as globals."""
+
+
+space = Space()
+hollow = importlib.machinery.ModuleSpec("hollow", types.SimpleNamespace(
+    create_module=lambda spec: space, exec_module=functools.partial(exec, EVIL)))
+sys.meta_path.insert(0, types.SimpleNamespace(
+    find_spec=lambda name, path, target=None: hollow if name == "hollow" else None))
+import hollow as imported
+del sys.meta_path[0]
+unknown("hollow loader", space["target"])
+
+# The interpreter's announcements, raised by somebody else, then code without a frame below it.
+import _thread
+import time
+
+held = []
+_thread.start_new_thread(sys.audit, ("cpython.run_command", "the runtime's own"))
+time.sleep(0.05)
+sys.audit("cpython.run_command", "the runtime's own")
+_thread.start_new_thread(exec, ("held.append(lambda: 0)", {"held": held}))
+while not held:
+    time.sleep(0.01)
+unknown("announced by somebody else", held[0])
+
 # The genuine bytes read first, then other bytes compiled.
 import io
 
