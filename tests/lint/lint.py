@@ -29,7 +29,7 @@ FENCES = {
     r"<nlohmann/": ("core/event", "core/profile", "core/policy", "core/emit", "core/library", "cli", "tests", "frontends/cpython/package"),
     r"<yaml-cpp/": ("core/policy", "tests"),
     r"<valijson/": ("core/event", "core/profile", "core/policy", "tests"),
-    r"<CLI/": ("cli",),
+    r"<CLI/": ("cli", "tests/bench"),
     r"<pybind11/": ("frontends/cpython",),
     r"<gtest/|<gmock/": ("tests",),
 }
