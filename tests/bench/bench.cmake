@@ -10,3 +10,9 @@ target_link_libraries(ablation PRIVATE lg_guard lg_policy CLI11::CLI11)
 lg_warnings(ablation)
 # The client is looked for beside the executable, as an installed libguard does.
 add_dependencies(ablation guard_preload)
+
+find_program(LIBGUARD_BENCH_PYTHON python3.11 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
+add_test(NAME system_bench
+         COMMAND ${CMAKE_COMMAND} -E env LIBGUARD=$<TARGET_FILE:libguard> LIBGUARD_TEST_DIR=${CMAKE_BINARY_DIR}/system
+                 ${LIBGUARD_BENCH_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/smoke.py $<TARGET_FILE:ablation>)
+set_tests_properties(system_bench PROPERTIES LABELS system TIMEOUT 300 RESOURCE_LOCK "victims;workloads")
