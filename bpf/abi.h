@@ -57,6 +57,8 @@ struct lg_matrix {
 /* ---- the code table in the program area (written by the client, private memory) ---- */
 
 /* Vouching bits: bit (group - LG_GROUP_NET_OUT) for each dangerous group a runtime module makes calls of for others. */
+/* A trampoline runs what it is given; it vouches for nothing. */
+#define LG_VOUCH_TRAMPOLINE 0x4000u
 #define LG_VOUCH_IMPORT 0x8000u /* the import machinery (frozen importlib, zipimport, runpy) */
 
 struct lg_code_entry {
@@ -185,6 +187,7 @@ enum lg_stack_flags {
   LG_STACK_TRUNCATED = 4,   /* deeper than LG_MAX_FRAMES */
   LG_STACK_UNKNOWN = 8,     /* a frame's code is in no table */
   LG_STACK_PROGRAM = 16,    /* no frames: the program is its executable's library */
+  LG_STACK_TRAMPOLINE = 32, /* a trampoline's frame lies inside of every library's */
   LG_STACK_INCOMPLETE = LG_STACK_FAULT | LG_STACK_TRUNCATED,
 };
 

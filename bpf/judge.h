@@ -44,13 +44,16 @@ static inline int lg_has_unknown(const struct lg_subject *subject)
   return (subject->stack.flags & LG_STACK_NO_STATE) && !lg_is_native_thread(subject);
 }
 
-/* Was something without a frame of a library run for somebody (innermost frame runtime that vouches for nothing)? */
+/* Was something without a frame of a library run for somebody? Either the innermost frame is runtime that vouches for
+ * nothing, or a vouching function of the runtime was handed over itself: then no library stands inside the trampoline.
+ */
 static inline int lg_is_on_behalf(__u8 group, const struct lg_subject *subject)
 {
   const struct lg_stack *stack = &subject->stack;
 
   return lg_is_dangerous(group) && stack->direct == LG_RUNTIME && !(stack->flags & LG_STACK_PROGRAM) &&
-         !(stack->direct_vouching & lg_vouching_bit(group));
+         (!(stack->direct_vouching & lg_vouching_bit(group)) ||
+          (subject->handoff.noted && (stack->flags & LG_STACK_TRAMPOLINE)));
 }
 
 /* Who is judged as caller. */

@@ -33,6 +33,7 @@ constexpr auto kVouching = std::to_array<Entry>({
     {"bdb", kTraces},
     {"cProfile", kTraces},
     {"ctypes", bit(LG_GROUP_NATIVE_LOAD) | bit(LG_GROUP_MEMORY_EXEC)},
+    {"doctest", kTraces},
     {"ftplib", kConnects},
     {"http", kRuns | kConnects},
     {"imaplib", kConnects},
@@ -83,7 +84,7 @@ bool is_trampoline(std::string_view dotted_module) {
 }
 
 uint16_t vouching_of(std::string_view dotted_module) {
-  if (is_trampoline(dotted_module)) return 0;
+  if (is_trampoline(dotted_module)) return LG_VOUCH_TRAMPOLINE;
   if (names(kImportLoaders, dotted_module)) return kTheft | bit(LG_GROUP_NATIVE_LOAD) | LG_VOUCH_IMPORT;
   if (names(kImportReaders, dotted_module)) return kTheft | LG_VOUCH_IMPORT;
   const std::string_view package = dotted_module.substr(0, dotted_module.find('.'));

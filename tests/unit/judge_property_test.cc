@@ -38,7 +38,8 @@ class Dice {
     subject.stack.direct = coin() ? static_cast<uint16_t>(LG_RUNTIME) : subject.stack.caller;
     subject.stack.direct_vouching = coin() ? static_cast<uint16_t>(random_()) : 0;
     subject.stack.depth_capped = coin(3) ? 0 : 5;
-    const uint32_t flags[] = {0, 0, 0, LG_STACK_PROGRAM, LG_STACK_UNKNOWN, LG_STACK_FAULT, LG_STACK_NO_STATE};
+    const uint32_t flags[] = {0, 0, 0, LG_STACK_PROGRAM, LG_STACK_UNKNOWN, LG_STACK_FAULT, LG_STACK_NO_STATE,
+                              LG_STACK_TRAMPOLINE};
     subject.stack.flags = flags[below(std::size(flags))];
     subject.inherited = set(5);
     subject.native = set(7);
@@ -94,7 +95,8 @@ Plain plainly(const lg_matrix& matrix, const lg_subject& subject, uint16_t right
       if (subject.stack.depth_capped == 0 && !(subject.stack.flags & LG_STACK_PROGRAM)) add(subject.native);
     }
   } else {
-    const bool vouches = subject.stack.direct_vouching >> (group - LG_GROUP_NET_OUT) & 1;
+    const bool handed_over = noted && (subject.stack.flags & LG_STACK_TRAMPOLINE);
+    const bool vouches = (subject.stack.direct_vouching >> (group - LG_GROUP_NET_OUT) & 1) && !handed_over;
     if (subject.stack.direct == LG_RUNTIME && !vouches && !(subject.stack.flags & LG_STACK_PROGRAM)) {
       plain.caller = noted ? subject.handoff.caller : static_cast<uint16_t>(LG_RUNTIME);
       if (noted) add(subject.handoff.active);

@@ -87,6 +87,17 @@ TEST(Judge, HandOffIsJudgedAsItsSubmitter) {
   EXPECT_TRUE(verdict.caller_is_culprit);
 }
 
+TEST(Judge, RuntimeFunctionHandedOverIsItsSubmitters) {
+  World world = tool_world();
+  world.stack({kApp, kRuntime, kRuntime}, "subprocess");
+  world.handoff({kApp, kLogger});
+  EXPECT_EQ(world.judge(SYS_execve).caller, kApp) << "no trampoline in between: the application itself called";
+  world.subject.stack.flags |= LG_STACK_TRAMPOLINE;
+  EXPECT_EQ(world.judge(SYS_execve).caller, kLogger) << "its frame speaks for the submitter, not for who runs the loop";
+  world.handoff({kApp, kTool});
+  EXPECT_EQ(world.judge(SYS_execve).caller, kTool);
+}
+
 TEST(Judge, HandOffDoesNotSpeakForLibraryFrames) {
   World world = tool_world();
   world.handoff({kApp, kTool});

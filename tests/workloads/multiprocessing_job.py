@@ -44,7 +44,7 @@ def learn(folder):
 def other(folder):
     for method in ("fork", "spawn", "forkserver"):
         context = multiprocessing.get_context(method)
-        with context.Pool(3, maxtasksperchild=4) as pool:
+        with context.Pool(3) as pool:
             assert sorted(pool.imap_unordered(square, range(40), 3)) == sorted(map(square, range(40)))
             assert sorted(pool.starmap(rearrange, [(folder, 10 + number) for number in range(6)])) == list(range(10, 16))
         queue, answers = context.Queue(), context.Queue()

@@ -285,6 +285,7 @@ void PythonWalker::reduce(lg_stack* out) {
   bool caller_seen = false;
   for (const lg_code_entry& frame : frames_) {
     out->active.word[frame.library / 64] |= 1ull << (frame.library % 64);
+    if (!caller_seen && (frame.vouching & LG_VOUCH_TRAMPOLINE)) out->flags |= LG_STACK_TRAMPOLINE;
     if (caller_seen || frame.library == LG_RUNTIME) continue;
     out->caller = frame.library;
     caller_seen = true;
