@@ -2,8 +2,8 @@
 """Prints what a judged call costs at several Python depths: guarded beside unguarded, in turns.
 
 Usage: calls.py [--rounds N] [--count N] [--depths 5,20,...] [--python PATH]
-Kinds: free (judged for nobody), plain (a judged call without a path: a local socket), path (rmdir of
-a name that is not there), write (open for writing, which the supervisor performs), dangerous (an internet socket: the C stack is read too).
+Kinds: free (judged for nobody), plain (a judged call without a path: a local socket), path (rmdir of a name that is not
+there), write (open for writing, which the supervisor performs), dangerous (an internet socket: the C stack is read too).
 """
 
 import argparse
