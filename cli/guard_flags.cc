@@ -50,6 +50,9 @@ Status load_rules(const GuardFlags& flags, GuardOptions* options) {
     if (!profile) return tl::unexpected(profile.error());
     options->profile = std::move(*profile);
   }
+  if (!policy->serving_starts.empty() || !policy->init_masters.empty())
+    return fail(Code::kUnsupported, path + ": 'phases' asks for a switch that this version cannot make by itself",
+                "leave it out; the program calls libguard.serving(), or you run: libguard phase PID serving");
   options->policy = std::move(*policy);
   return {};
 }

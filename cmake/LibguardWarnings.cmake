@@ -1,6 +1,6 @@
 # Warnings are errors everywhere; one function so that each folder says it once.
 function(lg_warnings target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wcast-qual -Wformat=2 -Werror)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wcast-qual -Wformat=2 -Wno-restrict -Werror)
 endfunction()
 
 # lg_add_library(NAME SOURCES a.cc b.cc LIBS lg_base ...): the static library of one folder.
@@ -10,7 +10,7 @@ function(lg_add_library name)
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/core/include)
   target_link_libraries(${name} PUBLIC ${ARG_LIBS})
   target_compile_options(
-    ${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wcast-qual -Wformat=2 -Werror>)
+    ${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wcast-qual -Wformat=2 -Wno-restrict -Werror>)
 endfunction()
 
 # lg_cold(target): code that no guarded call waits for. The dev build compiles it fast instead of making it fast.

@@ -144,9 +144,13 @@ Decision Guard::decide(const Call& call) {
   if (!state.rules) return {};
   lg_group group = group_of(call.right);
   const lg_stack& stack = call.subject->stack;
-  bool known = (stack.flags & LG_STACK_PROGRAM) != 0;
-  if (!known && lg_needs_function(number(call.right), call.subject))
-    known = state.matrix->knows_function(group, LibraryId{stack.direct}, stack.direct_function);
+  bool known = false;
+  if (lg_needs_function(number(call.right), call.subject)) {
+    // A native program has no frames: its one cell stands for all of it.
+    static const uint32_t kProgram = function_id(kProgramFunction);
+    uint32_t function = stack.flags & LG_STACK_PROGRAM ? kProgram : stack.direct_function;
+    known = state.matrix->knows_function(group, LibraryId{stack.direct}, function);
+  }
   lg_verdict verdict{};
   lg_judge(matrix(), call.subject, number(call.right), known, &verdict);
   if (verdict.allowed) return {};

@@ -31,6 +31,8 @@ uint64_t function_key(lg_group group, LibraryId id, uint32_t function) {
 
 }  // namespace
 
+uint32_t function_id(std::string_view dotted) { return lg_fnv1a(LG_FNV_OFFSET, dotted.data(), dotted.size()); }
+
 Matrix::Matrix(const Rules* rules, const std::vector<std::string>& listed)
     : rules_(rules), matrix_(std::make_unique<lg_matrix>()) {
   if (rules_ == nullptr) return;
@@ -60,10 +62,10 @@ void Matrix::add(LibraryId id, std::string_view purl) {
     }
   }
   for (lg_group group : {LG_GROUP_EXEC, LG_GROUP_PROCESS}) {
-    for (const auto& [owner, dotted] : rules_->functions(group)) {
-      if (owner != purl && owner != strip_version(purl)) continue;
-      functions_.insert(function_key(group, id, lg_fnv1a(LG_FNV_OFFSET, dotted.data(), dotted.size())));
-    }
+    const Rules::Entry* entry = rules_->entry(purl);
+    if (entry == nullptr || entry->functions.count(group) == 0) continue;
+    for (const std::string& dotted : entry->functions.at(group))
+      functions_.insert(function_key(group, id, function_id(dotted)));
   }
   refresh_judged();
 }

@@ -15,6 +15,9 @@
 
 namespace libguard {
 
+// Number of a function in code tables and cells: FNV-1a 32 of its dotted name.
+uint32_t function_id(std::string_view dotted);
+
 class Matrix {
  public:
   // Without rules nothing is judged (observe, record). `listed`: every name the policy lists; what any of them lacks

@@ -97,6 +97,7 @@ Observation Recorder::describe(const Call& call, const std::string& executable, 
     if (observation.stack.empty() || observation.stack.back() != line) observation.stack.push_back(std::move(line));
   }
   observation.direct = name(subject.stack.direct);
+  if (subject.stack.flags & LG_STACK_PROGRAM) observation.direct_function = kProgramFunction;
   if (!observation.stack.empty()) {
     std::string function = observation.stack.front().substr(observation.stack.front().find('|') + 1);
     if (!function.empty()) observation.direct += " " + function;

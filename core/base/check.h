@@ -9,10 +9,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define LG_CHECK(condition)                                                                       \
-  do {                                                                                            \
-    if (!(condition)) {                                                                           \
-      std::fprintf(stderr, "libguard: bug: %s:%d: %s\n", __FILE__, __LINE__, #condition);         \
-      std::abort();                                                                               \
-    }                                                                                             \
+#define LG_CHECK(condition)                                                               \
+  do {                                                                                    \
+    if (!(condition)) {                                                                   \
+      std::fprintf(stderr, "libguard: bug: %s:%d: %s\n", __FILE__, __LINE__, #condition); \
+      std::abort();                                                                       \
+    }                                                                                     \
   } while (false)

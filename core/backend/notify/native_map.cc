@@ -18,6 +18,7 @@
 namespace libguard {
 namespace {
 
+constexpr uint64_t kShortestCall = 2;
 constexpr size_t kPage = 4096;
 constexpr size_t kMaxMaps = 64u << 20;
 constexpr size_t kMaxCallCache = 65536;
@@ -121,7 +122,9 @@ bool NativeMap::scan(pid_t tid, ProcessMemory& memory, const Owner& owner, lg_se
     std::memcpy(&word, stack + offset, 8);
     if (word < ranges_.front().low || word >= ranges_.back().high) continue;
     const Range* range = range_of(word);
-    if (range && !found.has(range->owner) && after_call(memory, word)) found.add(range->owner);
+    // The shortest call has two bytes: a word that points to the start of a mapping is a pointer, not a return address.
+    if (range == nullptr || word - range->low < kShortestCall) continue;
+    if (!found.has(range->owner) && after_call(memory, word)) found.add(range->owner);
   }
   *out = found;
   return true;

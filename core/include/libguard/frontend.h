@@ -24,7 +24,7 @@ int lg_inside(void);
 
 /* One line on stderr, "libguard: WHAT (HINT)", and the end of the process with status 125: enforcement that cannot be
  * had is refused at start. */
-__attribute__((noreturn)) void lg_refuse_start(const char *what, const char *hint);
+__attribute__((noreturn)) void lg_refuse_start(const char* what, const char* hint);
 
 /* The detached door: starts a supervisor beside this process and puts it into a guard. Only at the start of a program
  * that is not in one, before other threads. Does not return if it fails. */
@@ -32,19 +32,19 @@ void lg_open_door(void);
 
 /* Makes the program area and says hello. `hello` comes with what the frontend knows (runtime, hexversion, flags,
  * addresses); the rest is filled in here. Once per program. Answer: 0 or LG_HELLO_ENFORCE, negative: refused. */
-long lg_say_hello(struct lg_hello *hello);
+long lg_say_hello(struct lg_hello* hello);
 #define LG_HELLO_ENFORCE 1
 
 /* ---- marker calls; negative answers are -errno ---- */
 
 /* Which library is this? LG_RESOLVED_* reads the answer; 0 (unknown, not trusted) if nobody answers. */
-__u64 lg_ask_resolve(enum lg_resolve_kind kind, const char *path, __u64 length);
+__u64 lg_ask_resolve(enum lg_resolve_kind kind, const char* path, __u64 length);
 
 /* A runtime operation is about to happen. 0: it may. */
 long lg_ask_operation(__u16 right);
 
 /* Compares the supervisor's walk of this thread with `codes`, innermost first. 0: equal. */
-long lg_ask_self_check(const __u64 *codes, __u64 count);
+long lg_ask_self_check(const __u64* codes, __u64 count);
 
 /* Hand-offs: note the stack of this thread; put a note into force (0: none) and get the one that was; drop it. */
 long lg_handoff_note(void);
@@ -65,10 +65,10 @@ __u32 lg_code_put(struct lg_code_entry entry);
 void lg_code_drop(__u32 key);
 
 /* Is there an entry? Fills *found. */
-int lg_code_find(__u64 code, struct lg_code_entry *found);
+int lg_code_find(__u64 code, struct lg_code_entry* found);
 
 /* Number of the function `qualname` of the module whose name hashed to `module`; notes the name once. */
-__u32 lg_function(__u32 module, const char *qualname, __u64 length);
+__u32 lg_function(__u32 module, const char* qualname, __u64 length);
 
 /* A code object that could not be entered for another reason. */
 void lg_code_lost(void);

@@ -25,14 +25,12 @@
 #endif
 
 /* The listener (close-on-exec), or -errno. REQUIRES: `filter` points to `length` checked instructions. */
-static inline int lg_install_filter(const struct sock_filter *filter, unsigned short length)
-{
+static inline int lg_install_filter(const struct sock_filter* filter, unsigned short length) {
   struct sock_fprog program;
   long listener;
   program.len = length;
-  program.filter = (struct sock_filter *)(unsigned long)filter;
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-    return -errno;
+  program.filter = (struct sock_filter*)(unsigned long)filter;
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -errno;
   listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
                      SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH |
                          SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
@@ -41,23 +39,23 @@ static inline int lg_install_filter(const struct sock_filter *filter, unsigned s
 }
 
 /* One line for people: why lg_install_filter() said `error` (a positive errno), and what to do. */
-static inline const char *lg_install_filter_reason(int error)
-{
+static inline const char* lg_install_filter_reason(int error) {
   switch (error) {
-  case EBUSY:
-    return "another program already answers system calls here (a seccomp listener is installed); start libguard outside "
-           "of it";
-  case ESRCH:
-    return "a thread of this process has a seccomp filter of its own; start the guard before any thread exists";
-  case EINVAL:
-    return "this kernel cannot let calls wait safely for a supervisor; libguard needs Linux 5.19 or newer";
-  case ENOSYS:
-    return "this kernel has no seccomp filters; libguard needs Linux 5.19 or newer with CONFIG_SECCOMP_FILTER";
-  case EACCES:
-  case EPERM:
-    return "seccomp is not allowed here; let the container's profile pass the seccomp system call";
-  default:
-    return "the seccomp filter could not be installed";
+    case EBUSY:
+      return "another program already answers system calls here (a seccomp listener is installed); start libguard "
+             "outside "
+             "of it";
+    case ESRCH:
+      return "a thread of this process has a seccomp filter of its own; start the guard before any thread exists";
+    case EINVAL:
+      return "this kernel cannot let calls wait safely for a supervisor; libguard needs Linux 5.19 or newer";
+    case ENOSYS:
+      return "this kernel has no seccomp filters; libguard needs Linux 5.19 or newer with CONFIG_SECCOMP_FILTER";
+    case EACCES:
+    case EPERM:
+      return "seccomp is not allowed here; let the container's profile pass the seccomp system call";
+    default:
+      return "the seccomp filter could not be installed";
   }
 }
 
