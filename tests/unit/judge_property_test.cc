@@ -38,8 +38,8 @@ class Dice {
     subject.stack.direct = coin() ? static_cast<uint16_t>(LG_RUNTIME) : subject.stack.caller;
     subject.stack.direct_vouching = coin() ? static_cast<uint16_t>(random_()) : 0;
     subject.stack.depth_capped = coin(3) ? 0 : 5;
-    const uint32_t flags[] = {0, 0, 0, LG_STACK_PROGRAM, LG_STACK_UNKNOWN, LG_STACK_FAULT, LG_STACK_NO_STATE,
-                              LG_STACK_TRAMPOLINE};
+    const uint32_t flags[] = {
+        0, 0, 0, LG_STACK_PROGRAM, LG_STACK_UNKNOWN, LG_STACK_FAULT, LG_STACK_NO_STATE, LG_STACK_TRAMPOLINE};
     subject.stack.flags = flags[below(std::size(flags))];
     subject.inherited = set(5);
     subject.native = set(7);
