@@ -132,8 +132,8 @@ TEST_P(ClientTest, SignalsDoNotShowInPathCalls) {
   std::printf("%s", result.out.c_str());
 }
 
-// Interleaved runs, the fastest of each: what tagging costs when everything is imported at once. The fake supervisor
-// answers through poll and two copies, slower than a real one.
+// Interleaved runs, the fastest of each, processor time of the program: what tagging and asking cost when everything
+// is imported at once.
 TEST_P(ClientTest, ImportsCostLittleMore) {
   environment_["PYTHONPATH"] = "";
   double plain = 1e9, guarded = 1e9;
@@ -147,7 +147,7 @@ TEST_P(ClientTest, ImportsCostLittleMore) {
     guarded = std::min(guarded, atof(result.out.c_str()));
   }
   std::printf("imports: %.1f ms, with the client %.1f ms: x%.3f\n", plain, guarded, guarded / plain);
-  EXPECT_LT(guarded, plain * 1.5);
+  EXPECT_LT(guarded, plain * 1.35);
 }
 
 std::string name_of(const testing::TestParamInfo<PythonFound>& info) {

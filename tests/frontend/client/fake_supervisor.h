@@ -68,6 +68,7 @@ class FakeSupervisor {
   std::vector<std::string> log_;             // operations and hand-offs since the last question
   std::set<int> refused_;
   std::map<pid_t, long> in_force_;
+  uint64_t last_id_ = 0;
   uint64_t interrupted_ = 0;  // notifications that a signal took back before they were answered
   long next_note_ = 1;
 };
