@@ -220,7 +220,8 @@ struct lg_subject {
   struct lg_set spawners;  /* active at the exec of this program and of its ancestors */
   struct lg_handoff handoff;
   __u32 phase; /* enum lg_phase */
-  __u32 pad;
+  __u16 maker; /* who called when this thread was made or this program started; 0: nobody known */
+  __u16 pad;
 };
 LG_ASSERT_SIZE(struct lg_subject, 672);
 

@@ -56,11 +56,22 @@ static inline int lg_is_on_behalf(__u8 group, const struct lg_subject *subject)
           (subject->handoff.noted && (stack->flags & LG_STACK_TRAMPOLINE)));
 }
 
+/* Does the runtime run by itself what somebody set going, as multiprocessing's fork server does? Its thread, or its
+ * program, then goes on for the one who made it. Not below a trampoline: what runs there was given by anybody.
+ */
+static inline int lg_is_for_maker(__u8 group, const struct lg_subject *subject)
+{
+  const struct lg_stack *stack = &subject->stack;
+
+  return lg_is_dangerous(group) && stack->caller == LG_RUNTIME && stack->depth_capped != 0 && subject->maker != 0 &&
+         !(stack->flags & (LG_STACK_TRAMPOLINE | LG_STACK_PROGRAM));
+}
+
 /* Who is judged as caller. */
 static inline __u16 lg_caller_of(__u8 group, const struct lg_subject *subject)
 {
   if (!lg_is_on_behalf(group, subject))
-    return subject->stack.caller;
+    return lg_is_for_maker(group, subject) ? subject->maker : subject->stack.caller;
   return subject->handoff.noted ? subject->handoff.caller : (__u16)LG_RUNTIME;
 }
 

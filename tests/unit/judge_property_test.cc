@@ -47,6 +47,7 @@ class Dice {
     subject.handoff.noted = coin(3);
     subject.handoff.active = set(6);
     subject.handoff.caller = library();
+    subject.maker = coin() ? library() : uint16_t{0};
     subject.phase = below(LG_PHASES);
     return subject;
   }
@@ -100,6 +101,9 @@ Plain plainly(const lg_matrix& matrix, const lg_subject& subject, uint16_t right
     if (subject.stack.direct == LG_RUNTIME && !vouches && !(subject.stack.flags & LG_STACK_PROGRAM)) {
       plain.caller = noted ? subject.handoff.caller : static_cast<uint16_t>(LG_RUNTIME);
       if (noted) add(subject.handoff.active);
+    } else if (plain.caller == LG_RUNTIME && subject.maker != 0 && subject.stack.depth_capped != 0 &&
+               !(subject.stack.flags & (LG_STACK_TRAMPOLINE | LG_STACK_PROGRAM))) {
+      plain.caller = subject.maker;
     }
     add(subject.inherited);
     add(subject.native);

@@ -98,6 +98,22 @@ TEST(Judge, RuntimeFunctionHandedOverIsItsSubmitters) {
   EXPECT_EQ(world.judge(SYS_execve).caller, kTool);
 }
 
+TEST(Judge, WhatTheRuntimeRunsByItselfIsItsMakers) {
+  World world = tool_world();
+  world.stack({kRuntime, kRuntime}, "multiprocessing.forkserver");
+  EXPECT_EQ(world.judge(SYS_execve).caller, LG_RUNTIME) << "nobody known";
+  world.subject.maker = kTool;
+  EXPECT_EQ(world.judge(SYS_execve).caller, kTool);
+  EXPECT_TRUE(world.allows(SYS_execve));
+  world.subject.maker = kLogger;
+  EXPECT_FALSE(world.allows(SYS_execve));
+  world.subject.maker = kTool;
+  world.subject.stack.flags |= LG_STACK_TRAMPOLINE;
+  EXPECT_EQ(world.judge(SYS_execve).caller, LG_RUNTIME) << "what runs below a trampoline was given by anybody";
+  world.stack({kRuntime, kRuntime}, "threading");
+  EXPECT_EQ(world.judge(SYS_execve).caller, LG_RUNTIME) << "a frame that does not vouch";
+}
+
 TEST(Judge, HandOffDoesNotSpeakForLibraryFrames) {
   World world = tool_world();
   world.handoff({kApp, kTool});

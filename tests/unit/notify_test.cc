@@ -175,7 +175,7 @@ TEST_F(TasksTest, AnExecThatDidNotHappenChangesNothing) {
   Thread* thread = tasks.find(child);
   LibrarySet spawners;
   spawners.add(static_cast<LibraryId>(40));
-  tasks.on_exec(*thread, spawners);
+  tasks.on_exec(*thread, spawners, 0);
   EXPECT_EQ(tasks.settle_exec(*thread), thread);
   EXPECT_TRUE(thread->process->execs.empty());
   EXPECT_TRUE(thread->process->program->spawners.empty());

@@ -163,7 +163,7 @@ void NotifyBackend::handle_marker(Thread& thread, const seccomp_notif& call) {
 
 // Our own child: all that it does before its exec is ours, and that exec is what the user asked for.
 void NotifyBackend::handle_door(Thread& thread, const seccomp_notif& call) {
-  if (call.data.nr == SYS_execve || call.data.nr == SYS_execveat) tasks_.on_exec(thread, LibrarySet());
+  if (call.data.nr == SYS_execve || call.data.nr == SYS_execveat) tasks_.on_exec(thread, LibrarySet(), 0);
   answered(listener_->pass(call.id));
 }
 
@@ -250,6 +250,7 @@ void NotifyBackend::note_clone(Thread& thread, const seccomp_data& call) {
   if (has_subject_) {
     note.stack = subject_.stack;
     note.inherited = LibrarySet(thread.inherited);
+    note.maker = thread.maker;
     note.handoff = thread.handoff;
     note.handoff_id = thread.handoff_id;
   } else {
@@ -268,7 +269,8 @@ void NotifyBackend::before_pass(Thread& thread, const seccomp_data& call) {
   if (traits & kBirth) {
     if (call.nr != SYS_execve && call.nr != SYS_execveat) return note_clone(thread, call);
     if (!has_subject_) subjects_.subject(thread, true, &subject_);
-    return tasks_.on_exec(thread, subjects_.spawners(subject_));
+    return tasks_.on_exec(thread, subjects_.spawners(subject_),
+                          maker_from(subject_.stack, subject_.handoff, subject_.maker));
   }
   if ((traits & kMapping) && makes_executable(call)) process.native.outdated();
   if (traits & kConfine) process.confined = true;

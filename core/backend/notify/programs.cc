@@ -143,10 +143,10 @@ Status Tasks::adopt_running(pid_t pid) {
   return {};
 }
 
-void Tasks::on_exec(Thread& thread, const LibrarySet& spawners) {
+void Tasks::on_exec(Thread& thread, const LibrarySet& spawners, uint16_t maker) {
   auto& execs = thread.process->execs;
   std::erase_if(execs, [&](const PendingExec& known) { return known.tid == thread.tid; });
-  execs.push_back({thread.tid, spawners});
+  execs.push_back({thread.tid, spawners, maker});
 }
 
 Thread* Tasks::settle_exec(Thread& thread) {
@@ -160,12 +160,18 @@ Thread* Tasks::settle_exec(Thread& thread) {
     return &thread;
   }
   LibrarySet spawners(process.program->spawners);
-  for (const PendingExec& exec : process.execs) spawners |= exec.spawners;
+  uint16_t maker = process.execs.empty() ? uint16_t{0} : process.execs.front().maker;
+  for (const PendingExec& exec : process.execs) {
+    spawners |= exec.spawners;
+    if (exec.maker != maker) maker = 0;  // no way to tell which of them it was
+  }
   uint32_t parent = process.program->index;
   process.memory = std::make_unique<ProcessMemory>(process.pid);
   open_descriptors(process);
   begin_program(process, image, spawners, parent);
-  return find(process.pid);
+  Thread* first = find(process.pid);
+  if (first) first->maker = maker;
+  return first;
 }
 
 Status Tasks::greet(Process& process, const lg_hello& hello) {

@@ -71,6 +71,7 @@ void Subjects::subject(Thread& thread, bool dangerous, lg_subject* out) {
   out->spawners = program.spawners;
   out->handoff = thread.handoff;
   out->phase = thread.process->phase;
+  out->maker = thread.maker;
   out->pad = 0;
   const bool no_frame = program.greeted && out->stack.depth_capped == 0;
   if (dangerous || no_frame) scan(thread, &out->native);
@@ -79,6 +80,7 @@ void Subjects::subject(Thread& thread, bool dangerous, lg_subject* out) {
 void Subjects::note(Thread& thread, StackNote* out) {
   stack(thread, &out->stack);
   out->inherited = LibrarySet(thread.inherited);
+  out->maker = thread.maker;
   out->handoff = thread.handoff;
   out->handoff_id = thread.handoff_id;
 }
@@ -91,6 +93,12 @@ void Subjects::note_frames(Thread& thread, StackNote* out) {
     out->frames = thread.process->walker->frames();
     out->area = thread.process->walker->area();
   }
+}
+
+uint16_t maker_from(const lg_stack& stack, const lg_handoff& handoff, uint16_t maker) {
+  const bool handed_over = handoff.noted && (stack.caller == LG_RUNTIME || (stack.flags & LG_STACK_TRAMPOLINE));
+  if (handed_over) return handoff.caller;
+  return stack.caller == LG_RUNTIME ? maker : stack.caller;
 }
 
 LibrarySet Subjects::spawners(const lg_subject& subject) const {

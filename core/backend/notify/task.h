@@ -39,11 +39,15 @@ struct Program {
 struct StackNote {
   lg_stack stack{};
   LibrarySet inherited;
+  uint16_t maker = 0;  // of the thread that is noted
   lg_handoff handoff{};
   uint32_t handoff_id = 0;
   std::vector<lg_code_entry> frames;  // vfork: to name the maker's frames
   lg_area area{};
 };
+
+// Who called when a task is made from here: the innermost library, the submitter of a hand-off, or who made the maker.
+uint16_t maker_from(const lg_stack& stack, const lg_handoff& handoff, uint16_t maker);
 
 struct Process;
 
@@ -53,6 +57,7 @@ struct Thread {
   uint64_t robust = 0;      // head of its robust list; 0: none seen
   uint64_t start_time = 0;  // read when it was met
   LibrarySet inherited;     // its maker's active and inherited libraries
+  uint16_t maker = 0;       // caller when it was made, or when its program was started; 0: not known
   ThreadCache cache;
   std::unique_ptr<StackNote> borrowed;  // vfork child: its maker's stack, until exec
   lg_handoff handoff{};                 // in force
@@ -74,6 +79,7 @@ struct ForkNote {
 struct PendingExec {
   pid_t tid = 0;
   LibrarySet spawners;
+  uint16_t maker = 0;
 };
 
 constexpr int8_t kChangesRights = -2;  // it made a call that changes them: look every time
@@ -93,7 +99,11 @@ struct Process {
   int8_t same_rights = -1;  // has it the supervisor's own users, groups and capabilities? -1: look, or kChangesRights
   std::vector<PendingExec> execs;
   std::vector<ForkNote> forks, vforks;
-  std::unordered_map<uint64_t, LibrarySet> unborn;  // tls of threads being made -> their makers' sets
+  struct Unborn {
+    LibrarySet inherited;
+    uint16_t maker = 0;
+  };
+  std::unordered_map<uint64_t, Unborn> unborn;  // by the tls of threads being made
   std::unordered_map<uint32_t, lg_handoff> handoffs;
   std::unordered_set<pid_t> tids;
   size_t sweep_at = 64;  // look for ended threads when there are this many

@@ -144,6 +144,7 @@ bool Tasks::take_fork(Thread& child, Process* parent, uint64_t head) {
     if (from.program != child.process->program || (head != 0 && from.robust != head)) return;
     found = true;
     child.inherited |= from.note.inherited;
+    child.maker = from.note.maker;
     child.handoff = from.note.handoff;
     child.handoff_id = from.note.handoff_id;
     child.process->phase = std::max(child.process->phase, from.phase);
@@ -171,6 +172,7 @@ bool Tasks::take_vfork(Thread& child, Process* parent) {
   }
   child.borrowed = std::make_unique<StackNote>(nearest->note);
   child.inherited = nearest->note.inherited;
+  child.maker = nearest->note.maker;
   child.handoff = nearest->note.handoff;
   child.handoff_id = nearest->note.handoff_id;
   return true;
@@ -182,12 +184,13 @@ void Tasks::inherit_thread(Thread& thread, uint64_t head) {
   if (head != 0) {
     for (auto at = unborn.begin(); at != unborn.end(); ++at) {
       if (head < at->first || head - at->first >= kThreadStructBytes) continue;
-      thread.inherited = at->second;
+      thread.inherited = at->second.inherited;
+      thread.maker = at->second.maker;
       unborn.erase(at);
       return;
     }
   } else {
-    for (const auto& [tls, inherited] : unborn) thread.inherited |= inherited;  // no way to tell whose it is
+    for (const auto& [tls, made] : unborn) thread.inherited |= made.inherited;  // no way to tell whose it is
     if (!unborn.empty()) return;
   }
   counters_.unknown_makers++;
@@ -261,7 +264,7 @@ void Tasks::on_new_thread(Thread& maker, uint64_t tls, const StackNote& note) {
   LibrarySet inherited(note.inherited);
   inherited |= note.stack.active;
   if (note.handoff.noted) inherited |= note.handoff.active;
-  process.unborn[tls] = inherited;
+  process.unborn[tls] = {inherited, maker_from(note.stack, note.handoff, note.maker)};
 }
 
 void Tasks::on_fork(Thread& maker, bool confined, const StackNote& note) {

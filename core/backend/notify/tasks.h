@@ -46,7 +46,7 @@ class Tasks {
   // A thread that makes a call has no vfork child any more: it waits until that is done.
   void end_vfork(Thread& maker);
   // An exec that is about to be let through; `spawners` are added to those of the program if it succeeds.
-  void on_exec(Thread& thread, const LibrarySet& spawners);
+  void on_exec(Thread& thread, const LibrarySet& spawners, uint16_t maker);
   // At each call of a process with pending execs: has one of them happened? The thread may be new afterwards.
   Thread* settle_exec(Thread& thread);
   // The process ended; nothing is guarded any more.
