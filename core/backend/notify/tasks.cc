@@ -155,6 +155,10 @@ bool Tasks::take_fork(Thread& child, Process* parent, uint64_t head) {
     for (ForkNote& from : parent->forks) take(from);
   if (!found)
     for (ForkNote& from : orphans_) take(from);
+  // The maker has ended, the child has another parent already, and nobody told of the end yet.
+  if (!found)
+    for (auto& [pid, maker] : processes_)
+      for (ForkNote& from : maker->forks) take(from);
   return found;
 }
 
