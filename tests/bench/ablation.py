@@ -2,14 +2,17 @@
 """Prints what each judging rule is worth: attacks refused and false refusals with the rule off.
 
 Usage: ablation.py --ablation PROGRAM [--rules NAME,...] [--only VICTIM|WORKLOAD,...] [--no-attacks] [--no-work]
-                   [--json FILE] [--as-user]
+                   [--thorough] [--json FILE] [--as-user]
 Profiles and policies are learned once, with all rules; then victims and workloads run once for each rule that is
 switched off. Only the verdicts change, so a rule whose absence changes neither column is a candidate for removal.
+Permitted work (twins, workloads) runs for those rules whose absence can refuse more; for the others, which only let
+more pass, it runs if all rules together refused any, or with --thorough; else their zero follows and is shown as (0).
 """
 
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -20,6 +23,8 @@ import harness  # noqa: E402
 import nothing_broken  # noqa: E402
 
 ALL = "none"  # the name of "no rule is off"
+# Without these somebody else is judged as caller; without any other rule fewer are judged.
+CAN_REFUSE_MORE = {ALL, "hand-off", "direct-caller"}
 
 
 def with_rule(program, rule, before):
@@ -35,6 +40,8 @@ class Corpus(attack_corpus.Corpus):
     rule, program = ALL, None
 
     def run(self, victim, mode, before=(), guarded=False):
+        # What an earlier run without a rule left behind must not speak for this one.
+        shutil.rmtree(os.path.join(self.work, victim.name, mode + ("-guarded" if guarded else "")), ignore_errors=True)
         return super().run(victim, mode, with_rule(self.program, self.rule, list(before)), guarded)
 
 
@@ -75,6 +82,7 @@ class Row:
     def __init__(self):
         self.refused, self.named, self.through = [], [], []
         self.twins_refused, self.work_refused, self.broken, self.new_refused = [], [], [], 0
+        self.twins_run = self.work_run = False
 
     def count_attack(self, victim, made, events):
         (self.through if made else self.refused).append(victim.name)
@@ -97,7 +105,7 @@ def learn_all(learn, names):
     return ready
 
 
-def run_attacks(corpus, victims, rules, rows):
+def run_attacks(corpus, victims, rules, rows, thorough):
     policies = {}
 
     def learn(victim):
@@ -106,10 +114,11 @@ def run_attacks(corpus, victims, rules, rows):
     victims = learn_all(learn, victims)
     for rule in rules:
         corpus.rule, row = rule, rows[rule]
+        row.twins_run = thorough or rule in CAN_REFUSE_MORE or bool(rows[ALL].twins_refused)
         for victim in victims:
             _, made, _, events = corpus.guarded(victim, "attack", policies[victim.name])
             row.count_attack(victim, made, events)
-            if victim.twin == "none":
+            if victim.twin == "none" or not row.twins_run:
                 continue
             code, made, _, events = corpus.guarded(victim, "twin", policies[victim.name])
             if not made or code != 0 or events:
@@ -117,11 +126,12 @@ def run_attacks(corpus, victims, rules, rows):
         print(f"  {rule}: {len(row.refused)} of {len(victims)} attacks refused; through: {' '.join(row.through) or '-'}", flush=True)
 
 
-def run_work(setting, names, rules, rows):
+def run_work(setting, names, rules, rows, thorough):
     names = learn_all(setting.learn, names)
     for rule in rules:
         setting.rule, row = rule, rows[rule]
-        for name in names:
+        row.work_run = thorough or rule in CAN_REFUSE_MORE or bool(rows[ALL].work_refused)
+        for name in names if row.work_run else ():
             events, wrong = setting.refusals(name, "other")
             row.work_refused += [f"{name}: {harness.tell_event(event)}" for event in events]
             row.broken += [f"{name}: {wrong}"] if wrong else []
@@ -138,8 +148,9 @@ def print_table(rows, says):
     print("|---|---|---|---|---|---|---|---|")
     for rule, row in rows.items():
         name = "— (all rules)" if rule == ALL else rule
-        print(f"| {name} | {says[rule]} | {len(row.refused)} | {len(row.named)} | {len(row.twins_refused)} | "
-              f"{len(row.work_refused)} | {len(row.broken)} | {row.new_refused} |")
+        twins = len(row.twins_refused) if row.twins_run else "(0)"
+        work = [len(row.work_refused), len(row.broken)] if row.work_run else ["(0)", "(0)"]
+        print(f"| {name} | {says[rule]} | {len(row.refused)} | {len(row.named)} | {twins} | {work[0]} | {work[1]} | {row.new_refused} |")
     print()
     for rule, row in rows.items():
         lost = [name for name in row.through if name not in base.through]
@@ -160,6 +171,7 @@ def parse_arguments():
     parser.add_argument("--only", help="victims and workloads, joined by commas")
     parser.add_argument("--no-attacks", action="store_true")
     parser.add_argument("--no-work", action="store_true")
+    parser.add_argument("--thorough", action="store_true", help="run permitted work for every rule")
     parser.add_argument("--json", help="write what happened, by name, to this file")
     parser.add_argument("--as-user", action="store_true", help="if root: run everything as an ordinary user")
     return parser.parse_args()
@@ -187,9 +199,10 @@ def main():
     rows, account = {rule: Row() for rule in wanted}, harness.Account(options.as_user)
     Corpus.program = Setting.program = program
     if victims and not options.no_attacks:
-        run_attacks(Corpus(nothing_broken.PYTHON, account, None), victims, wanted, rows)
+        run_attacks(Corpus(nothing_broken.PYTHON, account, None), victims, wanted, rows,
+                    options.thorough)
     if works and not options.no_work:
-        run_work(Setting(account, None), works, wanted, rows)
+        run_work(Setting(account, None), works, wanted, rows, options.thorough)
     print_table(rows, says)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:

@@ -19,6 +19,7 @@ defaults: ["@base", "@io", "@code-map", "@file-read"]
 libraries:
   application:
     grant: ["@net-out", "@exec", "@process"]
+    functions: { "@process": ["calls.fork_to_call"] }
 """
 
 
