@@ -15,4 +15,4 @@ find_program(LIBGUARD_BENCH_PYTHON python3.11 PATHS /usr/bin NO_DEFAULT_PATH REQ
 add_test(NAME system_bench
          COMMAND ${CMAKE_COMMAND} -E env LIBGUARD=$<TARGET_FILE:libguard> LIBGUARD_TEST_DIR=${CMAKE_BINARY_DIR}/system
                  ${LIBGUARD_BENCH_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/smoke.py $<TARGET_FILE:ablation>)
-set_tests_properties(system_bench PROPERTIES LABELS system TIMEOUT 300 RESOURCE_LOCK "victims;workloads")
+set_tests_properties(system_bench PROPERTIES LABELS system TIMEOUT 900 RESOURCE_LOCK "victims;workloads")

@@ -17,5 +17,5 @@ foreach(python IN LISTS LG_PYTHON311 walk_pythons)
   add_test(NAME frontend_walk_scenarios_${name} COMMAND walk_probe ${python} ${walk_folder}/scenarios.py)
   add_test(NAME frontend_walk_stress_${name} COMMAND walk_probe ${python} ${walk_folder}/stress.py ${LG_WALK_COMPARISONS})
   set_tests_properties(frontend_walk_scenarios_${name} frontend_walk_stress_${name}
-                       PROPERTIES LABELS frontend TIMEOUT 120)
+                       PROPERTIES LABELS frontend TIMEOUT 300)
 endforeach()

@@ -2,4 +2,4 @@
 find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
 add_test(NAME golden_policy_verbs COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/policy_verbs.py
                                           $<TARGET_FILE:libguard>)
-set_tests_properties(golden_policy_verbs PROPERTIES LABELS golden TIMEOUT 120)
+set_tests_properties(golden_policy_verbs PROPERTIES LABELS golden TIMEOUT 300)
