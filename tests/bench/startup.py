@@ -37,6 +37,8 @@ def doors(folder, python, door_python):
         file.write("pass\n")
     app = os.path.dirname(script)
     plain = {key: value for key, value in os.environ.items() if not key.startswith("LIBGUARD") and key != "LD_PRELOAD"}
+    # Where the package looks for command and client if it has none of its own.
+    plain["PATH"] = os.path.dirname(os.path.realpath(tool)) + ":" + plain["PATH"]
     set_up = {**plain, "LIBGUARD_POLICY": policy, "LIBGUARD_APP": app}
     found = {
         "LD_PRELOAD": ([python, script], [python, script], {**set_up, "LD_PRELOAD": client_of(tool)}, plain),
@@ -61,9 +63,9 @@ def measure_doors(folder, options):
     for name, (guarded, plain, with_guard, without) in doors(folder, options.python, options.door_python).items():
         times = {True: [], False: []}
         for turn in range(2 * options.rounds):
-            # In turns, and in both orders.
-            is_guarded = turn % 4 in (0, 3)
-            times[is_guarded].append(1000 * seconds(guarded if is_guarded else plain, with_guard if is_guarded else without, folder))
+            is_guarded = turn % 4 in (0, 3)  # in turns, and in both orders
+            argv, environment = (guarded, with_guard) if is_guarded else (plain, without)
+            times[is_guarded].append(1000 * seconds(argv, environment, folder))
         middle, other = statistics.median(times[False]), statistics.median(times[True])
         print(f"| {name} | {middle:.1f} | {other:.1f} | {other - middle:.1f} |", flush=True)
 
