@@ -31,7 +31,8 @@ static inline int lg_is_dangerous(__u8 group)
 /* Vouching bit of a dangerous group, 0 of the others. */
 static inline __u16 lg_vouching_bit(__u8 group)
 {
-  return group >= LG_GROUP_NET_OUT ? (__u16)(1u << (group - LG_GROUP_NET_OUT)) : 0;
+  /* Without a branch: the other groups shift to bit 19 or above, which 16 bits do not keep. */
+  return (__u16)(1u << ((group - LG_GROUP_NET_OUT) & 31));
 }
 
 /* Calls that end a thread or return from the kernel's own detours; refusing them breaks the process. */

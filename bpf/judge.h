@@ -44,16 +44,28 @@ static inline int lg_has_unknown(const struct lg_subject *subject)
   return (subject->stack.flags & LG_STACK_NO_STATE) && !lg_is_native_thread(subject);
 }
 
+/* Without branches: each one before the loops below would double what the verifier has to walk. */
+static inline __u32 lg_is_zero(__u32 value) { return (__u32)(((__u64)value - 1) >> 63); }
+static inline __u32 lg_flag(__u32 flags, __u32 flag) { return lg_is_zero(flags & flag) ^ 1; }
+static inline __u32 lg_is_dangerous_bit(__u32 group) { return (__u32)(((__u64)LG_GROUP_NET_OUT - 1 - group) >> 63); }
+static inline __u16 lg_select(__u32 condition, __u16 yes, __u16 no)
+{
+  __u32 mask = 0u - (condition & 1);
+
+  return (__u16)((yes & mask) | (no & ~mask));
+}
+
 /* Was something without a frame of a library run for somebody? Either the innermost frame is runtime that vouches for
  * nothing, or a vouching function of the runtime was handed over itself: then no library stands inside the trampoline.
  */
 static inline int lg_is_on_behalf(__u8 group, const struct lg_subject *subject)
 {
   const struct lg_stack *stack = &subject->stack;
+  __u32 vouches = lg_is_zero(stack->direct_vouching & lg_vouching_bit(group)) ^ 1;
+  __u32 handed_over = (__u32)(subject->handoff.noted & 1) & lg_flag(stack->flags, LG_STACK_TRAMPOLINE);
 
-  return lg_is_dangerous(group) && stack->direct == LG_RUNTIME && !(stack->flags & LG_STACK_PROGRAM) &&
-         (!(stack->direct_vouching & lg_vouching_bit(group)) ||
-          (subject->handoff.noted && (stack->flags & LG_STACK_TRAMPOLINE)));
+  return (int)(lg_is_dangerous_bit(group) & lg_is_zero(stack->direct ^ LG_RUNTIME) &
+               (lg_flag(stack->flags, LG_STACK_PROGRAM) ^ 1) & ((vouches ^ 1) | handed_over));
 }
 
 /* Does the runtime run by itself what somebody set going, as multiprocessing's fork server does? Its thread, or its
@@ -62,17 +74,19 @@ static inline int lg_is_on_behalf(__u8 group, const struct lg_subject *subject)
 static inline int lg_is_for_maker(__u8 group, const struct lg_subject *subject)
 {
   const struct lg_stack *stack = &subject->stack;
+  __u32 excluded = lg_flag(stack->flags, LG_STACK_TRAMPOLINE) | lg_flag(stack->flags, LG_STACK_PROGRAM) |
+                   lg_is_zero(stack->depth_capped) | lg_is_zero(subject->maker);
 
-  return lg_is_dangerous(group) && stack->caller == LG_RUNTIME && stack->depth_capped != 0 && subject->maker != 0 &&
-         !(stack->flags & (LG_STACK_TRAMPOLINE | LG_STACK_PROGRAM));
+  return (int)(lg_is_dangerous_bit(group) & lg_is_zero(stack->caller ^ LG_RUNTIME) & (excluded ^ 1));
 }
 
 /* Who is judged as caller. */
 static inline __u16 lg_caller_of(__u8 group, const struct lg_subject *subject)
 {
-  if (!lg_is_on_behalf(group, subject))
-    return lg_is_for_maker(group, subject) ? subject->maker : subject->stack.caller;
-  return subject->handoff.noted ? subject->handoff.caller : (__u16)LG_RUNTIME;
+  __u16 submitter = lg_select(subject->handoff.noted & 1, subject->handoff.caller, LG_RUNTIME);
+  __u16 own = lg_select(lg_is_for_maker(group, subject), subject->maker, subject->stack.caller);
+
+  return lg_select(lg_is_on_behalf(group, subject), submitter, own);
 }
 
 /* Libraries 64 * i ... judged in the role stack. */
