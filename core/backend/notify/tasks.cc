@@ -320,6 +320,7 @@ void Tasks::Walks::add(const PythonWalker& walker) {
   walks.walks += more.walks;
   walks.frames += more.frames;
   walks.searches += more.searches;
+  walks.named += more.named;
   walks.retries += more.retries;
   walks.no_state += more.no_state;
   walks.faults += more.faults;
