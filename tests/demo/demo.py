@@ -6,6 +6,7 @@ attacks succeeded unguarded, all were refused guarded, and every benign request 
 """
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -78,6 +79,14 @@ class Demo:
             raise harness.Broken(f"libguard {' '.join(arguments)}: code {code}: {(out + err).strip()[-400:]}")
         return out
 
+    def says_that_it_serves(self, service):
+        """The start is over: from here on the rights of the serving phase hold."""
+        driver.Client(service.port).send("GET", "/health")
+        guards = [guard for guard in json.loads(self.verb("status", "--json")) if str(service.port) in guard["command"]]
+        if len(guards) != 1:
+            raise harness.Broken(f"libguard status shows {len(guards)} guards of the service: {service.tail()}")
+        self.verb("phase", str(guards[0]["program"]), "serving")
+
     def new_events(self):
         """Deviations that were not told before."""
         fresh = [event for event in harness.read_events(self.events) if event["id"] not in self.told]
@@ -109,6 +118,7 @@ def record(demo):
     service = demo.start("record.log", [harness.libguard_binary(), "record", "-o", demo.path("profile.json"),
                                         "--app", demo.application, "--"])
     try:
+        demo.says_that_it_serves(service)
         answered = require_answers("recording", driver.benign_to_learn(service.port, demo.listener.other_port))
     finally:
         service.stop()
@@ -141,6 +151,7 @@ def run_guarded(demo):
                                          "enforce", "--events", demo.events, "--app", demo.application, "--"])
     effects, fine = {}, True
     try:
+        demo.says_that_it_serves(service)
         client = driver.benign_other(service.port, demo.listener.other_port)
         fine &= require_answers("guarded, other requests", client)
         for event in demo.new_events():
