@@ -227,13 +227,17 @@ def free_port():
         return server.getsockname()[1]
 
 
-def read_events(path):
-    """Deviations of an events file; [] if there is none."""
+def read_all_events(path):
+    """Events of every kind; [] if there is no file."""
     if not os.path.exists(path):
         return []
     with open(path, encoding="utf-8") as file:
-        events = [json.loads(line) for line in file if line.strip()]
-    return [event for event in events if event.get("kind") == "deviation"]
+        return [json.loads(line) for line in file if line.strip()]
+
+
+def read_events(path):
+    """Deviations of an events file; [] if there is none."""
+    return [event for event in read_all_events(path) if event.get("kind") == "deviation"]
 
 
 def plain(name):

@@ -123,6 +123,7 @@ Process* Tasks::add_process(pid_t pid, const TaskStatus& status, uint64_t head) 
     main_thread.inherited.add(LibraryId::kUnknown);
   }
   if (child.program->greeted) begin_reading(child, parent, main_thread.borrowed != nullptr);
+  handler_.on_birth(pid, true);
   return &child;
 }
 
