@@ -104,6 +104,7 @@ int run(int argc, char** argv) {
   add_report(app, verbs);
   add_explain(app, verbs);
   add_merge(app, verbs);
+  add_analyze(app, verbs);
   add_status(app, verbs);
   add_phase(app, verbs);
   add_doctor(app, verbs);

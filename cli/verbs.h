@@ -20,6 +20,7 @@ void add_policy(CLI::App& app, Verbs& verbs);
 void add_report(CLI::App& app, Verbs& verbs);
 void add_explain(CLI::App& app, Verbs& verbs);
 void add_merge(CLI::App& app, Verbs& verbs);
+void add_analyze(CLI::App& app, Verbs& verbs);
 void add_status(CLI::App& app, Verbs& verbs);
 void add_phase(CLI::App& app, Verbs& verbs);
 void add_doctor(CLI::App& app, Verbs& verbs);

@@ -11,7 +11,7 @@ import sys
 
 MAX_LINES, MAX_HEADER_LINES, MAX_FUNCTION_LINES = 500, 150, 60
 CODE = (".cc", ".c", ".h", ".py", ".def")
-IN_CORE = {"rights", "event", "library", "profile", "policy", "backend", "emit", "phase", "analysis", "sink", "base"}
+IN_CORE = {"rights", "event", "library", "profile", "policy", "backend", "emit", "analysis", "sink", "base"}
 
 # Folder -> folders of core it may include (besides itself, base and the pure headers in bpf/).
 CORE_EDGES = {
@@ -20,9 +20,9 @@ CORE_EDGES = {
     "event": set(),
     "library": {"rights"},
     "profile": {"rights", "event", "library"},
+    "analysis": {"rights", "library"},
     "policy": {"rights", "event", "library", "profile"},
     "backend": {"rights", "event", "library", "profile", "policy"},
-    "phase": {"policy"},
     "emit": {"rights", "event", "library", "profile", "policy"},
 }
 # Library headers that only some folders may see.
@@ -30,6 +30,7 @@ FENCES = {
     r"<nlohmann/": ("core/event", "core/profile", "core/policy", "core/emit", "core/library", "cli", "tests", "frontends/cpython/package"),
     r"<yaml-cpp/": ("core/policy", "tests"),
     r"<valijson/": ("core/event", "core/profile", "core/policy", "tests"),
+    r"<Zydis/": ("core/analysis",),
     r"<CLI/": ("cli", "tests/bench"),
     r"<pybind11/": ("frontends/cpython",),
     r"<gtest/|<gmock/": ("tests",),

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Static analysis of a program: every system call that it and its libraries can make, per file, with witnesses.
+//
+// Way:     files -> *analysis* -> starting profile, whitelists.
+// Thread:  analyse() uses several; an Analysis is used by one.
+// Failure: a program that cannot be read is an Error. What limits the answer is in it: missing libraries, calls whose
+//          number is not known, code that no table describes.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/analysis/closure.h"
+
+namespace libguard {
+
+struct AnalysisOptions {
+  std::string program;            // path below the root
+  std::vector<std::string> with;  // libraries that the program opens at run time: paths or names
+  std::string root = "/";
+  Level level = Level::kObjects;
+  bool loader_start = true;  // what the dynamic loader does before the program starts
+  bool open_found = true;    // libraries that the program knows by name, and the machine's name services, too
+  unsigned threads = 2;
+  std::string cache_directory;  // empty: no cache
+  std::function<void(const LoadProgress&)> progress;
+};
+
+// One library's row: the calls made by it, or on its behalf by the C library right below it.
+struct MatrixRow {
+  uint32_t module = 0;
+  size_t reached = 0;  // functions
+  CallSet calls;
+};
+
+struct ExportRow {
+  std::string name;
+  CallSet calls;
+  bool unresolved = false;  // reaches a call whose number is not known
+};
+
+// A call whose number could not be found.
+struct UnresolvedSite {
+  std::string function, path;
+  uint64_t address = 0;
+  bool reviewed = false;    // the C library's set*id broadcast: the number is one that its callers make themselves too
+  bool by_pointer = false;  // a wrapper such as syscall(3) may be called through a pointer
+};
+
+class Analysis {
+ public:
+  explicit Analysis(AnalysisOptions options);
+  const Program& program() const { return program_; }
+  const Closure& closure() const { return *closure_; }
+  const CallSet& calls() const { return closure_->calls(); }
+  const AnalysisOptions& options() const { return options_; }
+  SummaryCache::Counts cache_counts() const { return cache_.counts(); }
+  std::vector<std::string> not_found() const;  // libraries that are needed or were asked for
+  std::vector<UnresolvedSite> unresolved() const;
+  std::vector<Node> makers_of(int call) const;  // reached functions that make it, shortest witness first
+  std::vector<MatrixRow> matrix() const;        // files with code that can run
+  // Whole process behind each exported function of a file; `told` hears how many are done.
+  std::vector<ExportRow> exports(uint32_t module, const std::function<void(size_t, size_t)>& told) const;
+  // The file that a name or path means: soname, file name or path.
+  uint32_t find_module(const std::string& name) const;
+
+ private:
+  friend Result<std::unique_ptr<Analysis>> analyse(AnalysisOptions options);
+  Status load();
+  std::vector<Node> roots() const;
+  void add_start_roots(std::vector<Node>& roots) const;
+  void add_opened_roots(uint32_t module, std::vector<Node>& roots) const;
+  bool open_more();
+  std::vector<std::string> name_service_libraries() const;
+  bool is_system_library(uint32_t module) const;
+  std::vector<Node> entries_below(Node node) const;
+
+  AnalysisOptions options_;
+  SummaryCache cache_;
+  Program program_;
+  std::unique_ptr<Closure> closure_;
+  std::set<std::string> tried_;
+};
+
+Result<std::unique_ptr<Analysis>> analyse(AnalysisOptions options);
+
+}  // namespace libguard

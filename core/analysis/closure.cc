@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// A work list over functions; data objects are followed in between.
+//
+// Way:     see closure.h.
+// Thread:  see closure.h.
+// Failure: see closure.h.
+#include "core/analysis/closure.h"
+
+#include <elf.h>
+
+#include <algorithm>
+
+namespace libguard {
+namespace {
+
+constexpr uint64_t kBeforeObject = 16;  // C++ points 16 bytes into its tables of virtual functions
+
+}  // namespace
+
+Closure::Closure(const Program& program, ClosureOptions options) : program_(program), options_(options) {
+  size_t nodes = program.node_count();
+  reached_.assign(nodes, 0);
+  taken_.assign(nodes, 0);
+  how_.assign(nodes, How::kRoot);
+  parent_.assign(nodes, kNoNode);
+  for (uint32_t module = 0; module < program.modules().size(); module++)
+    pointer_seen_.emplace_back(program.summary(module).pointers.size(), 0);
+}
+
+void Closure::enter(Node node, Node parent, How how) {
+  if (node == kNoNode || reached_[node]) return;
+  reached_[node] = 1;
+  parent_[node] = parent;
+  how_[node] = how;
+  work_.push_back(node);
+}
+
+void Closure::take(Node node, Node parent) {
+  if (node == kNoNode || taken_[node]) return;
+  taken_[node] = 1;
+  if (program_.function(node).wrapper_registers != 0) wrappers_by_pointer_.push_back(node);
+  if (pointer_calls_) return enter(node, parent, How::kPointer);
+  parent_[node] = reached_[node] ? parent_[node] : parent;
+  waiting_.push_back(node);
+}
+
+void Closure::take_everything() {
+  for (uint32_t module = 0; module < program_.modules().size(); module++) {
+    const Summary& s = program_.summary(module);
+    for (const SummaryPointer& pointer : s.pointers) {
+      auto place = program_.resolve_data(module, pointer.symbol, pointer.address);
+      if (place) take(program_.node_at(place->module, place->address), kNoNode);
+    }
+    if (options_.level == Level::kTaken)
+      for (uint32_t reference : s.code_references) take(program_.resolve(module, reference), kNoNode);
+  }
+}
+
+// Whoever opened a library may look up its data by name too (tables of modules).
+void Closure::take_exported_data() {
+  for (uint32_t module = 0; module < program_.modules().size(); module++) {
+    if (!program_.modules()[module].asked_for || !program_.modules()[module].opened) continue;
+    for (const SummarySymbol& symbol : program_.summary(module).symbols)
+      if (symbol.defined && symbol.bind != STB_LOCAL && symbol.type == STT_OBJECT)
+        refer({module, symbol.value}, static_cast<uint32_t>(std::max<uint64_t>(symbol.size, 8)), kNoNode);
+  }
+}
+
+void Closure::run(const std::vector<Node>& roots) {
+  if (options_.also_taken != nullptr)
+    for (Node node : *options_.also_taken) take(node, kNoNode);
+  if (options_.level != Level::kObjects) take_everything();
+  if (options_.level == Level::kObjects && options_.opened_data) take_exported_data();
+  for (uint32_t module = 0; module < program_.modules().size(); module++)
+    for (uint32_t reference : program_.summary(module).personalities)
+      take(program_.resolve(module, reference), kNoNode);
+  for (Node root : roots) enter(root, kNoNode, How::kRoot);
+  while (next_work_ < work_.size()) {  // first come, first served: short witnesses
+    Node node = work_[next_work_++];
+    const ClosureMemo::Entry* known = options_.memo == nullptr ? nullptr : options_.memo->find(node);
+    if (known != nullptr)
+      visit_memo(*known, node);
+    else
+      visit(node);
+  }
+}
+
+void Closure::allow_pointer_calls() {
+  if (pointer_calls_) return;
+  pointer_calls_ = true;
+  for (Node waiting : waiting_) enter(waiting, parent_[waiting], How::kPointer);
+  waiting_.clear();
+}
+
+void Closure::visit_memo(const ClosureMemo::Entry& entry, Node node) {
+  calls_ |= entry.calls;
+  memo_unresolved_ |= entry.unresolved;
+  if (entry.pointer_calls) allow_pointer_calls();
+  for (Node waiting : entry.waiting) take(waiting, node);
+}
+
+void Closure::visit(Node node) {
+  uint32_t module = program_.module_of(node);
+  const Summary& s = program_.summary(module);
+  const SummaryFunction &row = program_.function(node), &next = program_.next_function(node);
+  count_++;
+  for (uint32_t i = row.calls; i < next.calls; i++) calls_.set(s.calls[i]);
+  if (next.unresolved != row.unresolved) unresolved_.push_back(node);
+  for (uint32_t i = row.edges; i < next.edges; i++) {
+    uint32_t target = s.edges[i].target;
+    enter(program_.resolve(module, target), node, How::kCall);
+    // The loader calls its own copies until it has relocated itself.
+    bool own = module == program_.loader() && (target & kSymbolBit);
+    if (own && s.symbols[target & kIndexMask].defined)
+      enter(program_.node_at(module, s.symbols[target & kIndexMask].value), node, How::kCall);
+  }
+  for (uint32_t i = row.code_references; i < next.code_references; i++) {
+    Node target = program_.resolve(module, s.code_references[i]);
+    if (target == kNoNode) continue;
+    // What a resolver names is what it answers; what a signal returns to is called by the kernel.
+    if (program_.is_resolver(node)) {
+      enter(target, node, How::kCall);
+      continue;
+    }
+    if (program_.function(target).flags & SummaryFunction::kReturnsFromSignal) enter(target, node, How::kPointer);
+    take(target, node);
+  }
+  for (uint32_t i = row.data_references; i < next.data_references; i++) {
+    const SummaryData& data = s.data_references[i];
+    auto place = program_.resolve_data(module, data.symbol, data.address);
+    if (place) refer(*place, data.length, node);
+  }
+  if (row.flags & SummaryFunction::kIndirectCall) allow_pointer_calls();
+}
+
+void Closure::note_name(DataPlace place) {
+  const Summary& s = program_.summary(place.module);
+  auto found = std::lower_bound(s.names.begin(), s.names.end(), place.address,
+                                [](const SummaryName& name, uint64_t a) { return name.address < a; });
+  if (found == s.names.end() || found->address != place.address) return;
+  std::pair<uint32_t, std::string> name(place.module, s.name_at(found->text));
+  if (std::find(library_names_.begin(), library_names_.end(), name) == library_names_.end())
+    library_names_.push_back(std::move(name));
+}
+
+void Closure::refer(DataPlace place, uint32_t length, Node parent) {
+  if (options_.level != Level::kObjects) return note_name(place);
+  data_work_.push_back({place, length});
+  while (!data_work_.empty()) {
+    PendingData next = data_work_.back();
+    data_work_.pop_back();
+    refer_once(next.place, next.length, parent);
+  }
+}
+
+// An object reaches to the next address that anybody refers to.
+void Closure::refer_once(DataPlace place, uint32_t length, Node parent) {
+  note_name(place);
+  for (const Program::Copy& copy : program_.copies())
+    if (copy.module == place.module && place.address + std::max<uint32_t>(length, 1) > copy.begin &&
+        place.address < copy.end)
+      follow_pointers(copy.from, copy.from_address, copy.from_address + (copy.end - copy.begin), parent);
+  const Summary& s = program_.summary(place.module);
+  uint64_t begin = place.address, end = place.address + length;
+  if (length == 0) {
+    auto bound = std::upper_bound(s.bounds.begin(), s.bounds.end(), place.address);
+    begin = place.address - std::min(kBeforeObject, place.address);
+    end = bound == s.bounds.end() ? place.address + 8 : *bound;
+  }
+  follow_pointers(place.module, begin, end, parent);
+}
+
+void Closure::follow_pointers(uint32_t module, uint64_t begin, uint64_t end, Node parent) {
+  const std::vector<SummaryPointer>& pointers = program_.summary(module).pointers;
+  auto pointer = std::lower_bound(pointers.begin(), pointers.end(), begin,
+                                  [](const SummaryPointer& p, uint64_t slot) { return p.slot < slot; });
+  for (; pointer != pointers.end() && pointer->slot < end; ++pointer) {
+    uint8_t& seen = pointer_seen_[module][static_cast<size_t>(pointer - pointers.begin())];
+    if (seen) continue;
+    seen = 1;
+    auto place = program_.resolve_data(module, pointer->symbol, pointer->address);
+    if (!place) continue;
+    Node node = program_.node_at(place->module, place->address);
+    if (node != kNoNode)
+      take(node, parent);
+    else
+      data_work_.push_back({*place, 0});
+  }
+}
+
+std::vector<std::pair<Node, Closure::How>> Closure::path_to(Node node) const {
+  std::vector<std::pair<Node, How>> path;
+  for (; node != kNoNode && path.size() <= parent_.size(); node = parent_[node]) path.push_back({node, how_[node]});
+  std::reverse(path.begin(), path.end());
+  return path;
+}
+
+}  // namespace libguard

@@ -1,0 +1,26 @@
+# Static analysis: files whose calls are known, damaged files, this machine's own libraries.
+set(analysis_fixture ${CMAKE_CURRENT_LIST_DIR}/analysis)
+set(analysis_files ${CMAKE_BINARY_DIR}/analysis-fixture)
+function(analysis_fixture_target name)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${analysis_files} LIBRARY_OUTPUT_DIRECTORY ${analysis_files}
+                                           LINK_FLAGS_RELWITHDEBINFO "" BUILD_RPATH "\$ORIGIN" POSITION_INDEPENDENT_CODE ON)
+  target_compile_options(${name} PRIVATE -O2 -g0 -fno-sanitize=all -fno-builtin)
+  target_link_options(${name} PRIVATE -fno-sanitize=all)
+endfunction()
+add_library(analysis_calls SHARED ${analysis_fixture}/calls.c)
+add_library(analysis_library SHARED ${analysis_fixture}/library.c)
+target_link_options(analysis_library PRIVATE -Wl,--version-script=${analysis_fixture}/library.map)
+add_library(analysis_opened SHARED ${analysis_fixture}/opened.c)
+add_executable(analysis_program ${analysis_fixture}/program.c)
+target_link_libraries(analysis_program PRIVATE analysis_library)
+target_link_options(analysis_program PRIVATE -no-pie)
+foreach(target analysis_calls analysis_library analysis_opened analysis_program)
+  analysis_fixture_target(${target})
+endforeach()
+target_compile_options(analysis_program PRIVATE -fno-pie)
+set_target_properties(analysis_program PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+
+lg_add_test(NAME unit_analysis LABELS unit LIBS lg_analysis TIMEOUT 600
+            SOURCES analysis_calls_test.cc analysis_program_test.cc analysis_fuzz_test.cc analysis_cache_test.cc)
+target_compile_definitions(unit_analysis PRIVATE ANALYSIS_FILES="${analysis_files}")
+add_dependencies(unit_analysis analysis_calls analysis_library analysis_opened analysis_program)
