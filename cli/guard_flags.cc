@@ -15,6 +15,7 @@
 
 #include "core/base/text.h"
 #include "core/library/application.h"
+#include "core/policy/serving_start.h"
 
 namespace libguard {
 namespace {
@@ -50,10 +51,20 @@ Status load_rules(const GuardFlags& flags, GuardOptions* options) {
     if (!profile) return tl::unexpected(profile.error());
     options->profile = std::move(*profile);
   }
-  if (!policy->serving_starts.empty() || !policy->init_masters.empty())
-    return fail(Code::kUnsupported, path + ": 'phases' asks for a switch that this version cannot make by itself",
-                "leave it out; the program calls libguard.serving(), or you run: libguard phase PID serving");
   options->policy = std::move(*policy);
+  return {};
+}
+
+// The flag, else what the policy says.
+Status choose_serving_start(const GuardFlags& flags, GuardOptions* options) {
+  options->serving_starts = flags.phases;
+  if (flags.phases.empty() && options->policy) options->serving_starts = options->policy->serving_starts;
+  auto start = find_serving_start(options->serving_starts);
+  if (!start) return fail(Code::kInvalid, "unknown start of the serving phase '" + flags.phases + "'", kServingStarts);
+  if (start->kind == ServingStart::kFunction)
+    return fail(Code::kUnsupported,
+                "phases: '" + options->serving_starts + "': no runtime here tells of named functions",
+                "the program calls libguard.serving() there; or use auto, ready, quiescence, listen:SECONDS");
   return {};
 }
 
@@ -88,6 +99,8 @@ void add_guard_options(CLI::App* verb, GuardFlags& flags) {
   verb->add_option("--events", flags.events, "Append events to this file, one JSON object a line")
       ->envname("LIBGUARD_EVENTS");
   verb->add_option("--app", flags.application, "Directory whose files are the application")->envname("LIBGUARD_APP");
+  verb->add_option("--phases", flags.phases, std::string("When processes serve by themselves: ") + kServingStarts)
+      ->envname("LIBGUARD_PHASES");
   verb->add_option("--backend", flags.backend, "auto, notify")->capture_default_str();
   verb->add_option("--summary", flags.summary, "Write the summary of the run to this file, as JSON");
   verb->add_flag("--quiet", flags.quiet, "Nothing on stderr but errors");
@@ -100,6 +113,7 @@ GuardFlags flags_from_environment() {
   flags.profile = environment("LIBGUARD_PROFILE");
   flags.events = environment("LIBGUARD_EVENTS");
   flags.application = environment("LIBGUARD_APP");
+  flags.phases = environment("LIBGUARD_PHASES");
   flags.record = flags.policy.empty() && !flags.profile.empty();
   flags.quiet = true;
   return flags;
@@ -120,6 +134,7 @@ Result<GuardOptions> make_guard_options(const GuardFlags& flags, const std::vect
     options.mode = *mode;
   }
   if (flags.record) options.mode = Mode::kObserve;
+  if (auto phases = choose_serving_start(flags, &options); !phases) return tl::unexpected(phases.error());
   ApplicationQuestion question;
   question.command = command;
   question.working_directory = std::filesystem::current_path().string();

@@ -27,6 +27,8 @@
 #include "core/backend/notify/spawn.h"
 #include "core/base/file.h"
 #include "core/base/text.h"
+#include "core/phase/ready_socket.h"
+#include "core/phase/serving_watch.h"
 #include "core/rights/seccomp_filter.h"
 
 extern char** environ;
@@ -42,6 +44,8 @@ struct Session {
   std::unique_ptr<NotifyBackend> backend;
   std::vector<sock_filter> filter;
   std::unique_ptr<Announcement> announcement;
+  std::unique_ptr<ServingWatch> watch;     // ends before the backend that it speaks to
+  std::unique_ptr<ReadySocket> ready;      // ends before the watch that it speaks to
   std::unique_ptr<ControlServer> control;  // ends before the backend that it speaks to
   Announced announced;
 };
@@ -69,7 +73,35 @@ Status check_output(const GuardFlags& flags) {
               "name a file in a directory that you may write to");
 }
 
-Result<std::unique_ptr<Session>> make_session(const GuardFlags& flags, const std::vector<std::string>& command) {
+// Before the program starts; no threads yet.
+Status make_switches(Session& session, GuardOptions& options, bool detached) {
+  const ServingStart start = find_serving_start(options.serving_starts).value_or(ServingStart{});
+  if (start.kind == ServingStart::kTold) return {};
+  if (start.kind == ServingStart::kReady && detached)
+    return fail(Code::kUnsupported,
+                "phases: READY=1 is heard by 'libguard run' only, not in a process that runs already",
+                "use libguard run, or 'auto', 'quiescence' or 'listen:SECONDS'");
+  std::vector<std::string> masters = options.policy ? options.policy->init_masters : std::vector<std::string>();
+  auto serves = [&session](pid_t pid) { session.backend->request_phase(pid, LG_SERVING); };
+  session.watch = std::make_unique<ServingWatch>(start, std::move(masters), serves);
+  options.on_birth = [watch = session.watch.get()](pid_t pid, bool forked) { watch->met(pid, forked); };
+  const bool hears = start.kind == ServingStart::kReady || start.kind == ServingStart::kAuto;
+  if (!hears || detached) return {};
+  const char* manager = std::getenv("NOTIFY_SOCKET");
+  auto ready = ReadySocket::make(manager == nullptr ? "" : manager, [watch = session.watch.get()] { watch->ready(); });
+  if (!ready) return tl::unexpected(ready.error());
+  session.ready = std::move(*ready);
+  return {};
+}
+
+Status start_switches(Session& session) {
+  if (session.watch)
+    if (auto watching = session.watch->start(); !watching) return watching;
+  return session.ready ? session.ready->start() : Status();
+}
+
+Result<std::unique_ptr<Session>> make_session(const GuardFlags& flags, const std::vector<std::string>& command,
+                                              bool detached) {
   auto session = std::make_unique<Session>();
   session->flags = flags;
   session->command = command;
@@ -83,6 +115,7 @@ Result<std::unique_ptr<Session>> make_session(const GuardFlags& flags, const std
   Announced& announced = session->announced;
   if (options->policy) announced.policy_path = flags.policy, announced.policy_digest = options->policy->digest;
   announced.events_path = options->events_path;
+  if (auto switches = make_switches(*session, *options, detached); !switches) return tl::unexpected(switches.error());
   if (!flags.quiet) options->on_event = print_event;
   auto guard = Guard::create(std::move(*options));
   if (!guard) return tl::unexpected(guard.error());
@@ -147,9 +180,11 @@ int exit_status(int wait_status) {
   return WEXITSTATUS(wait_status);
 }
 
-std::vector<std::string> current_environment() {
+std::vector<std::string> environment_of(const Session& session) {
   std::vector<std::string> all;
-  for (char** entry = environ; *entry != nullptr; entry++) all.emplace_back(*entry);
+  for (char** entry = environ; *entry != nullptr; entry++)
+    if (!session.ready || std::strncmp(*entry, "NOTIFY_SOCKET=", 14) != 0) all.emplace_back(*entry);
+  if (session.ready) all.push_back("NOTIFY_SOCKET=" + session.ready->address());
   return all;
 }
 
@@ -163,14 +198,15 @@ int refuse_to_start(const Error& error) {
 int run_command(const GuardFlags& flags, const std::vector<std::string>& command) {
   if (command.empty())
     return refuse_to_start({Code::kInvalid, "no command to run", "libguard record|run [OPTIONS] -- CMD ARGUMENTS"});
-  auto made = make_session(flags, command);
+  auto made = make_session(flags, command, false);
   if (!made) return refuse_to_start(made.error());
   Session& session = **made;
   if (auto backend = make_backend(session); !backend) return refuse_to_start(backend.error());
-  auto child = spawn_guarded({command, current_environment(), session.client, session.filter});
+  auto child = spawn_guarded({command, environment_of(session), session.client, session.filter});
   if (!child) return refuse_to_start(child.error());
   if (auto started = session.backend->start_door(child->take_listener(), child->pid()); !started)
     return refuse_to_start(started.error());
+  if (auto started = start_switches(session); !started) return refuse_to_start(started.error());
   announce(session, child->pid());
   {
     ProgressLine progress(*session.guard, flags.record && !flags.quiet);
@@ -198,7 +234,7 @@ int supervise(int door_fd) {
     for (const char* word = command_text->c_str(); word < command_text->c_str() + command_text->size();
          word += std::strlen(word) + 1)
       command.emplace_back(word);
-  auto made = make_session(flags_from_environment(), command);
+  auto made = make_session(flags_from_environment(), command, true);
   Status ready;
   if (made) ready = make_backend(**made);
   if (!made || !ready) {
@@ -210,6 +246,7 @@ int supervise(int door_fd) {
   if (!listener) return refuse_to_start(listener.error());
   if (auto started = session.backend->start_running(*listener, door->pid()); !started)
     return refuse_to_start(started.error());
+  if (auto started = start_switches(session); !started) return refuse_to_start(started.error());
   announce(session, door->pid());
   if (auto opened = door->ready(); !opened) return refuse_to_start(opened.error());
   session.backend->serve();

@@ -230,6 +230,10 @@ bool Guard::native_owner(std::string_view mapping_path, LibraryId* owner) {
   return !native.transparent;
 }
 
+void Guard::on_birth(pid_t pid, bool forked) {
+  if (state_->options.on_birth) state_->options.on_birth(pid, forked);
+}
+
 void Guard::on_exit(pid_t) {}
 
 void Guard::on_tamper(const Tamper& tamper) {
@@ -268,6 +272,7 @@ Guard::Summary Guard::finish(const Counters& backend_losses) {
     Profile profile = state.recorder->profile();
     profile.target.command = state.options.command;
     profile.target.runtimes = state.runtimes;
+    profile.target.serving_starts = state.options.serving_starts;
     for (const auto& [cause, count] : summary.losses) profile.completeness[cause] += count;
     Profile::Run run;
     run.started = utc_timestamp(state.started_ms);

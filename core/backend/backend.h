@@ -92,6 +92,8 @@ class Handler {
   virtual std::string module_name(uint32_t module_hash) = 0;
   // Owner of an executable mapping; false: transparent, names nobody.
   virtual bool native_owner(std::string_view mapping_path, LibraryId* owner) = 0;
+  // A process, or a new program in it, both in phase init; `forked`: of the same program as its parent, in its phase.
+  virtual void on_birth(pid_t, bool /*forked*/) {}
   virtual void on_exit(pid_t pid) = 0;
   virtual void on_phase(pid_t pid, uint32_t phase) = 0;
   // Something tried to get around the guard and was refused: a forged marker call, a call aimed at the supervisor,

@@ -120,6 +120,7 @@ Result<std::string> new_policy(const Profile& profile, const std::string& profil
   if (!bytes) return tl::unexpected(bytes.error());
   Policy policy;
   policy.mode = options.mode;
+  policy.serving_starts = profile.target.serving_starts;
   policy.defaults = default_rights();
   policy.profile_file = options.profile_name.empty() ? profile_path : options.profile_name;
   policy.profile_sha256 = sha256_hex(*bytes);

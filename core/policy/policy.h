@@ -49,7 +49,7 @@ struct Policy {
   Action default_action = Action::kDeny;
   std::map<lg_group, Action> actions;
   std::vector<std::string> init_masters;  // prefork masters that keep init for their new workers
-  std::string serving_starts;             // "ready", "quiescence", "listen:SECONDS", "function:NAME"
+  std::string serving_starts;             // as find_serving_start() reads it; "": told
   std::string digest;                     // sha256 of the text it was loaded from
   // Comment lines above a key: "" head and version, "mode", "libraries", "libraries/PURL", "$" end. Kept by to_yaml().
   std::map<std::string, std::vector<std::string>> comments;

@@ -15,6 +15,7 @@
 #include "core/policy/document.h"
 #include "core/policy/grants.h"
 #include "core/policy/policy.h"
+#include "core/policy/serving_start.h"
 
 namespace libguard {
 namespace {
@@ -212,12 +213,8 @@ class Reader {
     if (phases.contains("init")) policy_.init_masters = phases["init"].value("masters", std::vector<std::string>());
     if (!phases.contains("serving")) return {};
     std::string starts = phases["serving"].value("starts", "");
-    bool seconds = starts.rfind("listen:", 0) == 0 && starts.size() > 7 && starts.size() < 13 &&
-                   starts.find_first_not_of("0123456789", 7) == std::string::npos;
-    bool function = starts.rfind("function:", 0) == 0 && starts.size() > 9;
-    if (!starts.empty() && starts != "ready" && starts != "quiescence" && !seconds && !function)
-      return wrong("/phases/serving/starts", "unknown start '" + printable(starts, 80) + "'",
-                   "ready, quiescence, listen:SECONDS or function:NAME");
+    if (!find_serving_start(starts))
+      return wrong("/phases/serving/starts", "unknown start '" + printable(starts, 80) + "'", kServingStarts);
     policy_.serving_starts = starts;
     return {};
   }

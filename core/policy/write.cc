@@ -126,7 +126,7 @@ void write_phases(const Policy& policy, std::string& text) {
   text += "phases:\n";
   if (!policy.init_masters.empty()) text += "  init: { masters: " + list_text(policy.init_masters) + " }\n";
   if (policy.serving_starts.empty()) return;
-  bool plain = policy.serving_starts == "ready" || policy.serving_starts == "quiescence";
+  bool plain = policy.serving_starts.find(':') == std::string::npos;
   text += "  serving: { starts: " + (plain ? policy.serving_starts : quoted(policy.serving_starts)) + " }\n";
 }
 

@@ -79,6 +79,7 @@ std::string to_json(const Profile& profile) {
   ordered_json target{{"command", profile.target.command}, {"arch", profile.target.arch}};
   if (!profile.target.kernel.empty()) target["kernel"] = profile.target.kernel;
   target["runtimes"] = profile.target.runtimes;
+  if (!profile.target.serving_starts.empty()) target["serving_starts"] = profile.target.serving_starts;
   std::vector<std::string> runs, observations;
   for (const Profile::Run& run : profile.runs)
     runs.push_back(

@@ -65,6 +65,7 @@ void read_facts(const json& document, Profile& profile) {
     profile.target.arch = target->value("arch", profile.target.arch);
     profile.target.kernel = target->value("kernel", "");
     profile.target.runtimes = names(*target, "runtimes");
+    profile.target.serving_starts = target->value("serving_starts", "");
   }
   if (auto losses = document.find("completeness"); losses != document.end())
     profile.completeness = losses->get<std::map<std::string, uint64_t>>();

@@ -13,7 +13,7 @@
 namespace libguard {
 
 // Vouching bits (bpf/abi.h) of code of the runtime's module `dotted_module`, e.g. "subprocess" or "asyncio.events".
-// LG_VOUCH_IMPORT marks the import machinery. Frozen modules may be named by either of their names.
+// LG_VOUCH_IMPORT marks the import machinery. Frozen modules go by the names that the interpreters give them.
 uint16_t vouching_of(std::string_view dotted_module);
 
 // A trampoline runs what it is given: it vouches for nothing, a hand-off says for whom it runs.

@@ -4,6 +4,9 @@
 // Way:     events -> *stack*: what the walk looks frames up in.
 // Thread:  writers hold lg_lock; readers in other processes see an entry only when it is whole (code is written last).
 // Failure: no room within LG_TABLE_PROBES buckets: counted in codes_lost, the code stays unknown.
+#include <stddef.h>
+#include <string.h>
+
 #include "frontends/client/client.h"
 #include "libguard/frontend.h"
 
@@ -36,10 +39,29 @@ lg_code_entry* search(uint64_t code, lg_code_entry** room) {
   return nullptr;
 }
 
+// Readers keep entries while the epoch stays.
+void raise_epoch() { __atomic_fetch_add(&client_area()->epoch, 1, __ATOMIC_SEQ_CST); }
+
+// Before the memory can mean something else. No reader takes the entry up again: its code stands on no stack.
 void bury(lg_code_entry* entry) {
-  // Readers keep entries while the epoch stays: it must have changed before the memory can mean something else.
-  __atomic_fetch_add(&client_area()->epoch, 1, __ATOMIC_SEQ_CST);
+  raise_epoch();
   __atomic_store_n(&entry->code, LG_CODE_TOMBSTONE, __ATOMIC_SEQ_CST);
+}
+
+// All but the code is one word, so no reader sees half of it.
+void write_rest(lg_code_entry* place, const lg_code_entry& entry) {
+  using Word [[gnu::may_alias]] = uint64_t;
+  static_assert(offsetof(lg_code_entry, library) == sizeof(Word) && sizeof(lg_code_entry) == 2 * sizeof(Word));
+  Word word;
+  memcpy(&word, &entry.library, sizeof word);
+  __atomic_store_n(reinterpret_cast<Word*>(&place->library), word, __ATOMIC_SEQ_CST);
+}
+
+// The code may stand on a stack while it changes hands: who read the old entry after the first raise is told again.
+void replace(lg_code_entry* place, const lg_code_entry& entry) {
+  raise_epoch();
+  write_rest(place, entry);
+  raise_epoch();
 }
 
 uint32_t key_of(const lg_code_entry* entry) {
@@ -59,17 +81,14 @@ __u32 lg_code_put(struct lg_code_entry entry) {
   lg_lock();
   lg_code_entry* room = nullptr;
   lg_code_entry* place = search(entry.code, &room);
-  if (place)
-    bury(place);
-  else
-    place = room;
   uint32_t key = 0;
   if (place) {
-    place->library = entry.library;
-    place->vouching = entry.vouching;
-    place->function = entry.function;
-    __atomic_store_n(&place->code, entry.code, __ATOMIC_RELEASE);
+    replace(place, entry);
     key = key_of(place);
+  } else if (room) {
+    write_rest(room, entry);
+    __atomic_store_n(&room->code, entry.code, __ATOMIC_RELEASE);
+    key = key_of(room);
   } else {
     client_area()->codes_lost++;
   }

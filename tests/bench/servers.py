@@ -65,7 +65,7 @@ class Bench(nothing_broken.Setting):
         port = harness.free_port()
         names = {"application": os.path.join(self.work, "application"), "port": port}
         argv = [*before, os.path.join(self.venv, "bin", "python"), *(word.format(**names) for word in SERVERS[name][0])]
-        environment = {**self.account.environment(self.work), "WORKLOAD_DATA": data, "TMPDIR": data}
+        environment = {**self.account.environment(self.work), "WORKLOAD_DATA": data, "TMPDIR": self.temporary}
         return harness.Service(argv, self.account, self.work, data + ".log", port, environment)
 
     def file(self, name, key):

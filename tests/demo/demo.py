@@ -78,6 +78,14 @@ class Demo:
             raise harness.Broken(f"libguard {' '.join(arguments)}: code {code}: {(out + err).strip()[-400:]}")
         return out
 
+    def wait_until_it_serves(self, service, events):
+        """The start is over when nothing of the service runs any more: libguard notices, and says so in an event."""
+        end = time.monotonic() + 10
+        while not any(event["kind"] == "phase" for event in harness.read_all_events(events)):
+            if time.monotonic() > end:
+                raise harness.Broken("the service did not come to its serving phase: " + service.tail())
+            time.sleep(0.05)
+
     def new_events(self):
         """Deviations that were not told before."""
         fresh = [event for event in harness.read_events(self.events) if event["id"] not in self.told]
@@ -106,9 +114,10 @@ def require_answers(what, *clients):
 
 
 def record(demo):
-    service = demo.start("record.log", [harness.libguard_binary(), "record", "-o", demo.path("profile.json"),
-                                        "--app", demo.application, "--"])
+    service = demo.start("record.log", [harness.libguard_binary(), "record", "-o", demo.path("profile.json"), "--events",
+                                        demo.path("record.jsonl"), "--phases", "quiescence", "--app", demo.application, "--"])
     try:
+        demo.wait_until_it_serves(service, demo.path("record.jsonl"))
         answered = require_answers("recording", driver.benign_to_learn(service.port, demo.listener.other_port))
     finally:
         service.stop()
@@ -141,6 +150,7 @@ def run_guarded(demo):
                                          "enforce", "--events", demo.events, "--app", demo.application, "--"])
     effects, fine = {}, True
     try:
+        demo.wait_until_it_serves(service, demo.events)
         client = driver.benign_other(service.port, demo.listener.other_port)
         fine &= require_answers("guarded, other requests", client)
         for event in demo.new_events():

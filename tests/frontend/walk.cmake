@@ -18,4 +18,9 @@ foreach(python IN LISTS LG_PYTHON311 walk_pythons)
   add_test(NAME frontend_walk_stress_${name} COMMAND walk_probe ${python} ${walk_folder}/stress.py ${LG_WALK_COMPARISONS})
   set_tests_properties(frontend_walk_scenarios_${name} frontend_walk_stress_${name}
                        PROPERTIES LABELS frontend TIMEOUT 300)
+  if(TARGET libguard)
+    add_test(NAME frontend_walk_stale_code_${name}
+             COMMAND ${python} ${walk_folder}/stale_code.py check ${CMAKE_BINARY_DIR}/stale_code/${name} $<TARGET_FILE:libguard>)
+    set_tests_properties(frontend_walk_stale_code_${name} PROPERTIES LABELS frontend TIMEOUT 120)
+  endif()
 endforeach()

@@ -4,6 +4,7 @@
 All that is made lies below build/system (or LIBGUARD_TEST_DIR). Nothing is skipped silently: what is missing raises.
 """
 
+import atexit
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -68,6 +70,14 @@ class Account:
         kept = {key: value for key, value in os.environ.items() if key in ("PATH", "LANG", "LC_ALL", "TZ", "LIBGUARD_DEBUG")}
         kept.setdefault("PATH", "/usr/bin:/bin")
         return {**kept, "HOME": home, "XDG_RUNTIME_DIR": home}
+
+
+def short_folder(account):
+    """A folder of the account for temporary files, removed at the end; its path is short, because sockets are made in it."""
+    folder = tempfile.mkdtemp(prefix="lg-", dir="/tmp")
+    account.own(folder)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def version_of(python):
@@ -217,13 +227,17 @@ def free_port():
         return server.getsockname()[1]
 
 
-def read_events(path):
-    """Deviations of an events file; [] if there is none."""
+def read_all_events(path):
+    """Events of every kind; [] if there is no file."""
     if not os.path.exists(path):
         return []
     with open(path, encoding="utf-8") as file:
-        events = [json.loads(line) for line in file if line.strip()]
-    return [event for event in events if event.get("kind") == "deviation"]
+        return [json.loads(line) for line in file if line.strip()]
+
+
+def read_events(path):
+    """Deviations of an events file; [] if there is none."""
+    return [event for event in read_all_events(path) if event.get("kind") == "deviation"]
 
 
 def plain(name):

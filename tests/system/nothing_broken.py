@@ -80,6 +80,7 @@ class Setting:
             wheel.build_wheel(os.path.join(harness.VICTIMS, "libraries", library), os.path.join(self.work, "wheels"))
         self.listener = harness.Listener()
         self.pages = drive.serve_pages()
+        self.temporary = harness.short_folder(account)
         account.own(self.work)
 
     def run(self, name, which, before=()):
@@ -91,7 +92,7 @@ class Setting:
         port = harness.free_port()
         names = {"data": data, "port": port, "application": os.path.join(self.work, "application"),
                  "demo": os.path.join(self.work, "demo"), "wheels": os.path.join(self.work, "wheels"), "pages": self.pages}
-        environment = {**self.account.environment(self.work), "WORKLOAD_DATA": data, "TMPDIR": data}
+        environment = {**self.account.environment(self.work), "WORKLOAD_DATA": data, "TMPDIR": self.temporary}
         words = NEW[name] if which == "new" else SERVERS[name][0] if name in SERVERS else SCRIPTS[name][which == "other"]
         argv = [*before, os.path.join(self.venv, "bin", "python"), *(word.format(**names) for word in words)]
         if name in SERVERS:

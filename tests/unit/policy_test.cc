@@ -184,7 +184,7 @@ INSTANTIATE_TEST_SUITE_P(
               "did you mean '@exec'?"},
         Wrong{"version: 1\nphases: { serving: { starts: soon } }\n",
               "p.yaml:2: phases.serving.starts: unknown start 'soon'",
-              "ready, quiescence, listen:SECONDS or function:NAME"},
+              "auto, ready, quiescence, listen:SECONDS or function:NAME"},
         Wrong{"version: 1\nlibraries: { pkg:pypi/A_b: {}, pkg:pypi/a-b: {} }\n",
               "p.yaml:2: libraries.pkg:pypi/a-b: 'pkg:pypi/a-b' is there twice", "join both entries into one"},
         Wrong{"", "p.yaml: empty", "start with 'version: 1', or use 'libguard policy new'"},

@@ -18,8 +18,8 @@ TEST(Vouching, NamesTheModulesThatCall) {
   EXPECT_FALSE(vouches("subprocess", LG_GROUP_NET_OUT));
   EXPECT_TRUE(vouches("socket", LG_GROUP_NET_OUT));
   EXPECT_FALSE(vouches("socket", LG_GROUP_EXEC));
-  EXPECT_TRUE(vouches("http.client", LG_GROUP_NET_OUT));
-  EXPECT_TRUE(vouches("asyncio.unix_events", LG_GROUP_EXEC));
+  EXPECT_TRUE(vouches("http.server", LG_GROUP_EXEC));
+  EXPECT_TRUE(vouches("asyncio.unix_events", LG_GROUP_PROCESS));
   EXPECT_TRUE(vouches("multiprocessing.popen_fork", LG_GROUP_PROCESS));
   EXPECT_TRUE(vouches("os", LG_GROUP_CHILD_POISON));
   EXPECT_TRUE(vouches("ctypes.util", LG_GROUP_NATIVE_LOAD));
@@ -27,8 +27,8 @@ TEST(Vouching, NamesTheModulesThatCall) {
 }
 
 TEST(Vouching, NobodyElseVouches) {
-  for (const char* module :
-       {"signal", "weakref", "functools", "json.decoder", "sqlite3", "subprocessor", "socket2", ""})
+  for (const char* module : {"signal", "weakref", "ftplib", "selectors", "functools", "json.decoder", "sqlite3",
+                             "subprocessor", "socket2", ""})
     for (int group = LG_GROUP_NET_OUT; group < LG_GROUPS; group++)
       EXPECT_EQ(vouches(module, static_cast<lg_group>(group)), group == LG_GROUP_OBJECT_THEFT) << module << group;
 }
@@ -44,10 +44,11 @@ TEST(Vouching, TrampolinesVouchForNothing) {
 }
 
 TEST(Vouching, MarksTheImportMachinery) {
-  for (const char* module : {"importlib._bootstrap", "importlib._bootstrap_external", "_frozen_importlib", "zipimport"})
+  for (const char* module : {"importlib._bootstrap", "_frozen_importlib_external", "runpy", "zipimport"})
     EXPECT_TRUE(vouching_of(module) & LG_VOUCH_IMPORT) << module;
   EXPECT_TRUE(vouches("importlib._bootstrap", LG_GROUP_NATIVE_LOAD));
   EXPECT_FALSE(vouches("runpy", LG_GROUP_NATIVE_LOAD));
+  EXPECT_FALSE(vouches("_frozen_importlib_external", LG_GROUP_NATIVE_LOAD));
   EXPECT_FALSE(vouching_of("importlib.resources") & LG_VOUCH_IMPORT);
   EXPECT_FALSE(vouching_of("importlib.metadata") & LG_VOUCH_IMPORT);
 }

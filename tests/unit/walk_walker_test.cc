@@ -3,6 +3,10 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <array>
+#include <deque>
+#include <map>
+
 #include "core/backend/walk/python_walk.h"
 #include "tests/unit/walk_image.h"
 
@@ -161,6 +165,113 @@ TEST_F(Walker, AStateBeingMadeForAnotherThreadHidesNothing) {
   ASSERT_EQ(walk(), Walked::kStack);
   EXPECT_EQ(stack_.active.word[0], 1u << 5);
   EXPECT_EQ(cache_.state, 0u) << "two matches: no guess may be kept";
+}
+
+// A program whose threads have descriptors with a word that names their state.
+class ThreadsWithWords : public ::testing::Test {
+ protected:
+  static constexpr uint64_t kWord = 792;
+
+  ThreadsWithWords() : memory_(getpid()) {
+    auto made = PythonWalker::create(memory_, program_.hello());
+    if (made) walker_ = std::move(*made);
+  }
+
+  // A living thread with one frame of `library`; answers its pthread_self.
+  uint64_t birth(uint16_t library) {
+    descriptors_.emplace_back();
+    descriptors_.back().fill(0);
+    const uint64_t fs = FakeProgram::address(descriptors_.back().data());
+    const uint64_t state = program_.add_state(program_.interpreter, fs), code = 0x5000 + library * 16;
+    program_.tag({code, library, 0, 0});
+    program_.push(state, code);
+    FakeProgram::put(fs + kWord, state);
+    return fs;
+  }
+  uint64_t state_of(uint64_t fs) { return FakeProgram::get(fs + kWord); }
+  const lg_stack& walk(uint64_t fs) {
+    EXPECT_EQ(walker_->walk(getpid(), fs, caches_[fs], &stack_), Walked::kStack);
+    return stack_;
+  }
+
+  FakeProgram program_;
+  ProcessMemory memory_;
+  std::unique_ptr<PythonWalker> walker_;
+  std::deque<std::array<uint8_t, 2304>> descriptors_;
+  std::map<uint64_t, ThreadCache> caches_;
+  lg_stack stack_{};
+};
+
+TEST_F(ThreadsWithWords, OneSearchFindsTheWordAndNoThreadIsSearchedAgain) {
+  std::vector<uint64_t> threads;
+  for (uint16_t i = 0; i < 300; i++) threads.push_back(birth(4 + i));
+  for (uint16_t i = 0; i < 300; i++) {
+    EXPECT_EQ(walk(threads[i]).caller, 4 + i);
+    EXPECT_EQ(stack_.flags, 0u);
+    EXPECT_EQ(stack_.depth_capped, 1);
+  }
+  const uint64_t late = birth(500);
+  EXPECT_EQ(walk(late).caller, 500);
+  EXPECT_EQ(walker_->counts().searches, 1u);
+  EXPECT_EQ(walker_->counts().named, 300u);
+  // The neighbour in the list ends: the link of this thread's state changes.
+  program_.remove_state(state_of(threads[101]));
+  EXPECT_EQ(walk(threads[100]).caller, 104);
+  EXPECT_EQ(walker_->counts().searches, 1u);
+  // A fork child goes on with the same memory.
+  ProcessMemory other(getpid());
+  const auto child = walker_->forked(other);
+  ThreadCache cache;
+  ASSERT_EQ(child->walk(getpid(), threads[7], cache, &stack_), Walked::kStack);
+  EXPECT_EQ(stack_.caller, 11);
+  EXPECT_EQ(child->counts().searches, 0u);
+}
+
+TEST_F(ThreadsWithWords, AWordIsNeverBelievedAgainstTheLists) {
+  const uint64_t first = birth(4), second = birth(5);
+  ASSERT_EQ(walk(first).caller, 4);
+  const uint64_t real = state_of(second);
+  const auto expect_search = [&](const char* why) {
+    caches_.erase(second);
+    const uint64_t searches = walker_->counts().searches;
+    EXPECT_EQ(walk(second).caller, 5) << why;
+    EXPECT_EQ(walker_->counts().searches, searches + 1) << why;
+  };
+  FakeProgram::put(second + kWord, state_of(first));
+  expect_search("another thread's state");
+  FakeProgram::put(second + kWord, 8);
+  expect_search("no memory");
+  FakeProgram::put(second + kWord, 0);
+  expect_search("none");
+  const uint64_t gone = program_.add_state(program_.interpreter, second);
+  program_.remove_state(gone);
+  FakeProgram::put(second + kWord, gone);
+  expect_search("a state that was freed and is whole");
+  FakeProgram::put(second + kWord, real);
+  // In a second interpreter more of the thread's frames may stand.
+  const uint64_t searches = walker_->counts().searches;
+  program_.add_state(program_.add_interpreter(), second);
+  walk(second);
+  EXPECT_EQ(walker_->counts().searches, searches + 1);
+  caches_.erase(second);
+  walk(second);
+  EXPECT_EQ(walker_->counts().searches, searches + 2);
+}
+
+TEST_F(ThreadsWithWords, AThreadNumberUsedAgainIsTheNewThread) {
+  const uint64_t first = birth(4), reused = birth(5);
+  ASSERT_EQ(walk(first).caller, 4);
+  ASSERT_EQ(walk(reused).caller, 5);
+  program_.remove_state(state_of(reused));
+  const uint64_t again = program_.add_state(program_.interpreter, reused);
+  program_.tag({0x9000, 9, 0, 0});
+  program_.push(again, 0x9000);
+  FakeProgram::put(reused + kWord, 0);  // libc clears it; the new thread has not set it yet
+  EXPECT_EQ(walk(reused).caller, 9);
+  FakeProgram::put(reused + kWord, again);
+  EXPECT_EQ(walk(reused).caller, 9);
+  program_.remove_state(again);
+  EXPECT_EQ(walk(reused).flags, static_cast<uint32_t>(LG_STACK_NO_STATE));
 }
 
 TEST_F(Walker, ACycleEndsAndIsTruncated) {

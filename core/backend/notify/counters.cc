@@ -33,6 +33,8 @@ Counters NotifyBackend::counters() const {
       {"no_state", walks.no_state},
       {"faults", walks.faults},
       {"truncated", walks.truncated},
+      {"state_searches", walks.searches},
+      {"states_named", walks.named},
       {"walk_retries", walks.retries},
   };
   Counters some;

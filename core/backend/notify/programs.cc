@@ -103,6 +103,7 @@ void Tasks::begin_program(Process& process, const ImageId& image, const LibraryS
   std::erase_if(programs_, [](const auto& known) { return known.expired(); });
   programs_.push_back(program);
   add_thread(process, process.pid, robust);
+  handler_.on_birth(process.pid, false);
 }
 
 Status Tasks::adopt_door(pid_t pid) {

@@ -123,6 +123,7 @@ Process* Tasks::add_process(pid_t pid, const TaskStatus& status, uint64_t head) 
     main_thread.inherited.add(LibraryId::kUnknown);
   }
   if (child.program->greeted) begin_reading(child, parent, main_thread.borrowed != nullptr);
+  handler_.on_birth(pid, true);
   return &child;
 }
 
@@ -320,6 +321,7 @@ void Tasks::Walks::add(const PythonWalker& walker) {
   walks.walks += more.walks;
   walks.frames += more.frames;
   walks.searches += more.searches;
+  walks.named += more.named;
   walks.retries += more.retries;
   walks.no_state += more.no_state;
   walks.faults += more.faults;

@@ -30,31 +30,36 @@ void CodeTable::at_epoch(uint64_t epoch) {
 
 uint32_t CodeTable::name(std::vector<lg_code_entry>& frames) {
   missing_.clear();
+  uint32_t flags = 0;
   uint64_t last_missing = 0;  // recursion: runs of one code
   for (lg_code_entry& frame : frames) {
     const lg_code_entry& known = cached(frame.code);
     if (known.code == frame.code) {
       frame = known;
       counts_.cached++;
+      if (frame.library == LG_UNKNOWN) flags |= note_unknown();
     } else {
       if (frame.code != last_missing) missing_.push_back(lg_code_untold(&program_, frame.code));
       last_missing = frame.code;
     }
   }
-  if (missing_.empty()) return 0;
+  if (missing_.empty()) return flags;
 
   std::sort(missing_.begin(), missing_.end(), by_code);
   missing_.erase(std::unique(missing_.begin(), missing_.end(), same_code), missing_.end());
-  uint32_t flags = read_missing() ? 0 : LG_STACK_FAULT;
+  if (!read_missing()) flags |= LG_STACK_FAULT;
   for (lg_code_entry& frame : frames) {
     const auto found = std::lower_bound(missing_.begin(), missing_.end(), frame, by_code);
     if (found == missing_.end() || found->code != frame.code) continue;
     frame = *found;
-    if (frame.library != LG_UNKNOWN) continue;
-    counts_.unknown++;
-    flags |= LG_STACK_UNKNOWN;
+    if (frame.library == LG_UNKNOWN) flags |= note_unknown();
   }
   return flags;
+}
+
+uint32_t CodeTable::note_unknown() {
+  counts_.unknown++;
+  return LG_STACK_UNKNOWN;
 }
 
 bool CodeTable::read_missing() {

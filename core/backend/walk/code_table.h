@@ -35,6 +35,7 @@ class CodeTable {
  private:
   static constexpr size_t kCached = 4096;
   lg_code_entry& cached(uint64_t code) { return cache_[(code >> 4) * 0x9E3779B97F4A7C15ull >> 52]; }
+  uint32_t note_unknown();
   bool read_missing();
   bool read_further(lg_code_entry& entry);
   void take(lg_code_entry& entry, const lg_code_entry& found);

@@ -94,7 +94,10 @@ Result<std::unique_ptr<PythonWalker>> PythonWalker::create(ProcessMemory& memory
 }
 
 std::unique_ptr<PythonWalker> PythonWalker::forked(ProcessMemory& child) const {
-  return std::unique_ptr<PythonWalker>(new PythonWalker(child, hello_, area_, offsets_));
+  std::unique_ptr<PythonWalker> made(new PythonWalker(child, hello_, area_, offsets_));
+  made->own_word_ = own_word_;
+  made->only_interpreter_ = only_interpreter_;
+  return made;
 }
 
 Walked PythonWalker::walk(pid_t tid, uint64_t fs, ThreadCache& cache, lg_stack* out) {
@@ -112,7 +115,7 @@ Walked PythonWalker::walk(pid_t tid, uint64_t fs, ThreadCache& cache, lg_stack* 
     fill_unknown(out);
     return seen == Seen::kOtherImage ? Walked::kOtherImage : Walked::kUnreadable;
   }
-  if (seen == Seen::kSearch && !search(tid, fs, cache)) flags_ |= LG_STACK_FAULT;
+  if (seen == Seen::kSearch && !take_named(fs, cache) && !search(tid, fs, cache)) flags_ |= LG_STACK_FAULT;
   table_.at_epoch(area_.epoch);
   walk_stacks(cache);
   flags_ |= table_.name(frames_);
@@ -172,6 +175,28 @@ PythonWalker::Seen PythonWalker::read_cached(uint64_t fs, ThreadCache& cache) {
   return Seen::kYes;
 }
 
+// The state that the thread's own word names, if all holds that a search would ask for: so the birth of a thread costs
+// the same however many live. The word is only a guess; what it names must be linked and carry this thread.
+bool PythonWalker::take_named(uint64_t fs, ThreadCache& cache) {
+  cache.state = 0;
+  const uint64_t named = only_interpreter_ ? own_word_.read(memory_, fs) : 0;
+  if (!named) return false;
+  uint64_t first = 0, next = 0, owner = 0;
+  Batch batch;
+  batch.add(&first, program_.interpreters, sizeof(first));
+  batch.add(&next, only_interpreter_ + offsets_.interpreter_next, sizeof(next));
+  batch.add(&owner, named + offsets_.state_interpreter, sizeof(owner));
+  if (memory_.read_batch(batch.to, batch.from, batch.count) != batch.bytes) return false;
+  if (first != only_interpreter_ || next || owner != only_interpreter_) return false;
+  stacks_.clear();
+  if (!open_state({named, fs, 0}, cache)) return false;
+  counts_.named++;
+  cache.state = named;
+  cache.interpreters = only_interpreter_;
+  cache.had_state = true;
+  return true;
+}
+
 bool PythonWalker::search(pid_t tid, uint64_t fs, ThreadCache& cache) {
   counts_.searches++;
   cache.state = 0;
@@ -185,7 +210,8 @@ bool PythonWalker::search(pid_t tid, uint64_t fs, ThreadCache& cache) {
     // With several interpreters the thread may get a stack in any of them at any time: search again at each call.
     if (stacks_.size() == 1 && search.interpreters_seen == 1) {
       cache.state = stacks_[0].state;
-      cache.interpreters = search.first_interpreter;
+      cache.interpreters = only_interpreter_ = search.first_interpreter;
+      own_word_.learn(memory_, fs, cache.state);
     }
     return true;
   }

@@ -15,6 +15,7 @@
 #include "bpf/abi.h"
 #include "bpf/walk_cpython.h"
 #include "core/backend/walk/code_table.h"
+#include "core/backend/walk/own_word.h"
 #include "core/backend/walk/process_memory.h"
 #include "core/backend/walk/thread_states.h"
 #include "core/base/result.h"
@@ -41,6 +42,7 @@ enum class Walked : uint8_t {
 struct WalkCounts {
   uint64_t walks = 0, frames = 0;
   uint64_t searches = 0, retries = 0;  // of the lists of thread states
+  uint64_t named = 0;                  // states that the threads' own words named: no search
   uint64_t no_state = 0, faults = 0, truncated = 0;
 };
 
@@ -82,6 +84,7 @@ class PythonWalker {
 
   Seen read_cached(uint64_t fs, ThreadCache& cache);
   Seen check_area(size_t read) const;
+  bool take_named(uint64_t fs, ThreadCache& cache);
   bool search(pid_t tid, uint64_t fs, ThreadCache& cache);
   bool search_once(pid_t tid, uint64_t fs, lg_python_search& search, ThreadCache& cache);
   bool open_state(const SeenState& seen, ThreadCache& cache);
@@ -95,6 +98,8 @@ class PythonWalker {
   lg_python_offsets offsets_;
   lg_python_program program_;
   CodeTable table_;
+  OwnWord own_word_;
+  uint64_t only_interpreter_ = 0;  // head of the list when it was the only one in it
   WalkCounts counts_;
   std::vector<SeenState> states_;         // all that the last search saw
   std::vector<lg_python_cursor> stacks_;  // one per thread state of the thread

@@ -31,7 +31,9 @@ struct GuardOptions {
   std::string client_path;             // libguard_preload.so: speaks for nobody on a C stack
   std::vector<std::string> own_files;  // absolute: policy, profile, our own executables; protected under enforce
   std::string events_path;             // JSON lines; empty: none
-  std::function<void(const Event&)> on_event;  // each new kind of deviation, on the serving thread
+  std::string serving_starts;          // for the profile; as find_serving_start() reads it
+  std::function<void(pid_t, bool forked)> on_birth;  // see Handler::on_birth
+  std::function<void(const Event&)> on_event;        // each new kind of deviation, on the serving thread
 };
 
 class Guard final : public Handler {
@@ -52,6 +54,7 @@ class Guard final : public Handler {
   uint64_t resolve(uint32_t program, uint32_t kind, std::string_view path) override;
   std::string module_name(uint32_t module_hash) override;
   bool native_owner(std::string_view mapping_path, LibraryId* owner) override;
+  void on_birth(pid_t pid, bool forked) override;
   void on_exit(pid_t pid) override;
   void on_tamper(const Tamper& tamper) override;
   void on_phase(pid_t pid, uint32_t phase) override;

@@ -16,6 +16,7 @@ KEYS = {
     "policy": "LIBGUARD_POLICY",
     "record": "LIBGUARD_PROFILE",
     "mode": "LIBGUARD_MODE",
+    "phases": "LIBGUARD_PHASES",
     "events": "LIBGUARD_EVENTS",
     "app": "LIBGUARD_APP",
 }

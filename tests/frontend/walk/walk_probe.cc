@@ -84,6 +84,7 @@ class Probe {
       sum.walks += counts.walks;
       sum.frames += counts.frames;
       sum.searches += counts.searches;
+      sum.named += counts.named;
       sum.retries += counts.retries;
       sum.faults += counts.faults;
       codes.cached += program->walker->code_counts().cached;
@@ -91,10 +92,10 @@ class Probe {
       reads += program->memory.counts().calls;
     }
     std::printf("comparisons %" PRIu64 " mismatches %" PRIu64 " | walks %" PRIu64 " frames %" PRIu64 " reads %" PRIu64
-                " searches %" PRIu64 " retries %" PRIu64 " faults %" PRIu64 " codes cached %" PRIu64 " read %" PRIu64
-                "\n",
-                comparisons_, mismatches_, sum.walks, sum.frames, reads, sum.searches, sum.retries, sum.faults,
-                codes.cached, codes.read);
+                " searches %" PRIu64 " named %" PRIu64 " retries %" PRIu64 " faults %" PRIu64 " codes cached %" PRIu64
+                " read %" PRIu64 "\n",
+                comparisons_, mismatches_, sum.walks, sum.frames, reads, sum.searches, sum.named, sum.retries,
+                sum.faults, codes.cached, codes.read);
     return comparisons_ > 0 && mismatches_ == 0;
   }
 
