@@ -18,7 +18,7 @@
 #define LG_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 
-#define LG_ABI_VERSION 1
+#define LG_ABI_VERSION 2
 
 /* Limits of one guard; what exceeds them is counted and counts against the caller. */
 #define LG_MAX_LIBRARIES 1024
@@ -123,6 +123,13 @@ enum lg_marker {
   LG_MARKER_HANDOFF_RELEASE = 7, /* address = hand-off id; answer 0 */
   LG_MARKER_PHASE = 8,           /* address = enum lg_phase; only forward; answer: phase in force */
   LG_MARKER_SELF_CHECK = 9,      /* struct lg_self_check; answer 0 if the walk sees just these codes */
+  LG_MARKER_RULESET = 10,        /* address = enum lg_ruleset_step; see there */
+};
+
+/* How a program puts the guard's Landlock ruleset on itself: asks, restricts itself, tells. */
+enum lg_ruleset_step {
+  LG_RULESET_TAKE = 0, /* answer: its descriptor, which the next landlock_restrict_self of this thread may use */
+  LG_RULESET_TOLD = 1, /* length = 0 or the errno of landlock_restrict_self; answer 0 */
 };
 
 enum lg_runtime_kind { LG_RUNTIME_NATIVE = 0, LG_RUNTIME_CPYTHON = 1, LG_RUNTIME_JVM = 2 };
@@ -146,8 +153,9 @@ struct lg_resolve {
   __u32 kind; /* enum lg_resolve_kind */
   __u32 length;
   __u64 path; /* address of `length` bytes, no terminator */
+  __u64 device, inode; /* fstat of the file that was read: the path must still lead to it; inode 0: none was read */
 };
-LG_ASSERT_SIZE(struct lg_resolve, 16);
+LG_ASSERT_SIZE(struct lg_resolve, 32);
 
 enum lg_resolve_kind {
   LG_RESOLVE_SOURCE = 1,    /* path of a source file of code about to be read */

@@ -24,10 +24,12 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json to_json(const Announced& a) {
-  return {{"supervisor", a.supervisor}, {"program", a.program},    {"mode", a.mode},
-          {"recording", a.recording},   {"backend", a.backend},    {"policy", a.policy_path},
-          {"digest", a.policy_digest},  {"events", a.events_path}, {"started", a.started},
-          {"command", a.command}};
+  Json protections = Json::array();
+  for (const auto& [path, by] : a.protections) protections.push_back({{"path", path}, {"by", by}});
+  return {{"supervisor", a.supervisor}, {"program", a.program},      {"mode", a.mode},
+          {"recording", a.recording},   {"backend", a.backend},      {"policy", a.policy_path},
+          {"digest", a.policy_digest},  {"events", a.events_path},   {"started", a.started},
+          {"command", a.command},       {"protections", protections}};
 }
 
 Announced from_json(const Json& json) {
@@ -42,6 +44,8 @@ Announced from_json(const Json& json) {
   a.events_path = json.value("events", "");
   a.started = json.value("started", "");
   a.command = json.value("command", std::vector<std::string>{});
+  for (const Json& entry : json.value("protections", Json::array()))
+    a.protections.emplace_back(entry.value("path", ""), entry.value("by", ""));
   return a;
 }
 
@@ -72,6 +76,10 @@ Announcement::Announcement(const Announced& announced) {
   if (::lstat(directory.c_str(), &about) != 0 || !S_ISDIR(about.st_mode) || about.st_uid != ::geteuid()) return;
   std::string path = directory + "/" + std::to_string(announced.supervisor) + ".json";
   if (write_file_atomically(path, to_json(announced).dump() + "\n")) path_ = path;
+}
+
+void Announcement::update(const Announced& announced) const {
+  if (!path_.empty()) (void)write_file_atomically(path_, to_json(announced).dump() + "\n");
 }
 
 Announcement::~Announcement() {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/result.h"
@@ -19,6 +20,7 @@ struct Announced {
   std::string mode, backend, policy_path, policy_digest, events_path, started;
   std::vector<std::string> command;
   bool recording = false;
+  std::vector<std::pair<std::string, std::string>> protections;  // path, by what
 };
 
 // $XDG_RUNTIME_DIR/libguard, else /run/libguard for root, else /tmp/libguard-UID.
@@ -29,6 +31,7 @@ class Announcement {
  public:
   explicit Announcement(const Announced& announced);
   ~Announcement();
+  void update(const Announced& announced) const;  // the same guard, something else is in force
   Announcement(const Announcement&) = delete;
   Announcement& operator=(const Announcement&) = delete;
 

@@ -96,10 +96,6 @@ std::vector<Finding> examine_backend() {
   }
   findings.push_back({Finding::kGood, "rights",
                       std::to_string(deniable) + " of " + std::to_string(all) + " can be denied by notify", ""});
-  findings.push_back(
-      {Finding::kNote, "code files",
-       "writes by open are carried out by the supervisor; rename, link, unlink, truncate are looked at first",
-       "a thread that swaps the path in that moment gets through: docs/threat-model.md"});
   return findings;
 }
 

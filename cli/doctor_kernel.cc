@@ -4,10 +4,8 @@
 // Way:     before any guard.
 // Thread:  main thread.
 // Failure: what cannot be read is said.
-#include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -16,6 +14,7 @@
 #include <string>
 
 #include "cli/doctor.h"
+#include "core/backend/notify/shield.h"
 
 namespace libguard {
 namespace {
@@ -62,10 +61,16 @@ Finding examine_own_filter() {
   return {Finding::kBad, "seccomp here", "the kernel does not say", "CONFIG_SECCOMP_FILTER is needed"};
 }
 
+// What holds a thread that swaps a path between the supervisor's look and the call.
 Finding examine_landlock() {
-  long version = syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  if (version > 0) return {Finding::kNote, "Landlock", "version " + std::to_string(version) + ", not used", ""};
-  return {Finding::kNote, "Landlock", "not available; code files are protected by the supervisor's own check", ""};
+  int version = landlock_version();
+  std::string number = "Landlock " + std::to_string(version);
+  if (version >= 3) return {Finding::kGood, "Landlock", number + ": keeps code directories that can be separated", ""};
+  if (version == 2)
+    return {Finding::kNote, "Landlock", number + ": keeps code directories that can be separated, but for truncate",
+            "Linux 6.2 holds truncate too"};
+  return {Finding::kNote, "Landlock", "not there: code files are protected by the supervisor's look alone",
+          "boot with lsm=landlock,… (CONFIG_SECURITY_LANDLOCK): docs/threat-model.md"};
 }
 
 }  // namespace

@@ -6,10 +6,13 @@
 // Failure: an interpreter that does not answer is a bad finding.
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <sstream>
 
 #include "cli/doctor.h"
+#include "core/backend/notify/shield.h"
+#include "core/library/python_runtime.h"
 
 namespace libguard {
 namespace {
@@ -55,6 +58,31 @@ Finding version_finding(const std::vector<std::string>& lines) {
   return {Finding::kGood, "interpreter", answer + ", frames read by walk", ""};
 }
 
+// Per directory of the interpreter: what keeps it from being changed under enforce.
+void examine_code_files(const std::vector<std::string>& lines, std::vector<Finding>* findings) {
+  Tree tree("/");
+  ResolverOptions options;
+  options.trust_new_files = true;
+  if (const char* home = std::getenv("HOME")) options.home = home;
+  PythonRuntime runtime;
+  runtime.executable = tree.real_path(lines[0]).path;
+  runtime.invoked_as = lines[0];
+  std::sscanf(lines[1].c_str(), "%d.%d", &runtime.major, &runtime.minor);
+  PythonDirectories directories = python_directories(tree, options, runtime);
+  std::vector<std::string> paths = directories.standard_library;
+  paths.insert(paths.end(), directories.site.begin(), directories.site.end());
+  Shield shield(true);
+  shield.protect(paths);
+  for (const Protection& protection : shield.protections()) {
+    if (protection.by_landlock)
+      findings->push_back({Finding::kGood, "code files", protection.path + ": supervisor's look and Landlock", ""});
+    else
+      findings->push_back({Finding::kNote, "code files",
+                           protection.path + ": supervisor's look; rename, link, unlink, truncate can be raced",
+                           "install it where this user cannot make files beside it: docs/threat-model.md"});
+  }
+}
+
 }  // namespace
 
 std::vector<Finding> examine_python(const std::string& python) {
@@ -65,6 +93,7 @@ std::vector<Finding> examine_python(const std::string& python) {
     return {{state, "interpreter", name + " did not answer", "name one with --python PATH"}};
   }
   std::vector<Finding> findings{version_finding(lines)};
+  if (findings[0].state == Finding::kGood) examine_code_files(lines, &findings);
   std::string gateways;
   for (size_t i = 4; i < lines.size(); i++) gateways += (gateways.empty() ? "" : ", ") + lines[i];
   if (!gateways.empty())

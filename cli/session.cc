@@ -128,6 +128,13 @@ Result<std::unique_ptr<Session>> make_session(const GuardFlags& flags, const std
   return session;
 }
 
+void tell_protections(Session& session) {
+  session.announced.protections.clear();
+  for (const Protection& protection : session.backend->shield().protections())
+    session.announced.protections.emplace_back(protection.path, protection_text(protection.by_landlock));
+  if (session.announcement) session.announcement->update(session.announced);
+}
+
 Status make_backend(Session& session) {
   bool enforcing = session.guard->mode() == Mode::kEnforce;
   BackendOptions options;
@@ -140,6 +147,9 @@ Status make_backend(Session& session) {
   options.observe_everything = session.guard->recording();
   options.client_path = session.client;
   options.emulate_opens = enforcing;
+  // Under Landlock nobody mounts, and nobody looks into processes outside of the guard: not where that is granted.
+  options.landlock = enforcing && !session.guard->grants(LG_GROUP_MOUNT) && !session.guard->grants(LG_GROUP_INSPECT);
+  options.on_protections = [&session] { tell_protections(session); };
   session.backend = std::make_unique<NotifyBackend>(std::move(options), *session.guard);
   return {};
 }
@@ -151,6 +161,7 @@ void announce(Session& session, pid_t program) {
   announced.backend = "notify";
   announced.command = session.command;
   announced.started = utc_timestamp(unix_milliseconds_now());
+  tell_protections(session);
   session.announcement = std::make_unique<Announcement>(announced);
   NotifyBackend& backend = *session.backend;
   session.control =
@@ -202,9 +213,10 @@ int run_command(const GuardFlags& flags, const std::vector<std::string>& command
   if (!made) return refuse_to_start(made.error());
   Session& session = **made;
   if (auto backend = make_backend(session); !backend) return refuse_to_start(backend.error());
-  auto child = spawn_guarded({command, environment_of(session), session.client, session.filter});
+  auto child =
+      spawn_guarded({command, environment_of(session), session.client, session.filter, session.backend->ruleset()});
   if (!child) return refuse_to_start(child.error());
-  if (auto started = session.backend->start_door(child->take_listener(), child->pid()); !started)
+  if (auto started = session.backend->start_door(child->take_listener(), child->pid(), child->shielded()); !started)
     return refuse_to_start(started.error());
   if (auto started = start_switches(session); !started) return refuse_to_start(started.error());
   announce(session, child->pid());

@@ -29,6 +29,7 @@ void print_text(const std::vector<Announced>& guards) {
     if (!guard.policy_path.empty())
       std::printf("    policy   %s  sha256 %.12s\n", guard.policy_path.c_str(), guard.policy_digest.c_str());
     if (!guard.events_path.empty()) std::printf("    events   %s\n", guard.events_path.c_str());
+    for (const auto& [path, by] : guard.protections) std::printf("    protects %s  by %s\n", path.c_str(), by.c_str());
   }
 }
 

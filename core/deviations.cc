@@ -13,6 +13,7 @@
 
 #include "bpf/judge.h"
 #include "core/base/text.h"
+#include "core/policy/explain.h"
 
 namespace libguard {
 namespace {
@@ -173,7 +174,9 @@ void Deviations::name_culprits(const Call& call, const lg_verdict& verdict, Even
   event.library_purl = subject->purl;
   event.role = subject->role;
   event.library_path = table_.at(table_.find(subject->purl)).path;
-  if (options_.rules != nullptr) event.grant = options_.rules->grant_line(event);
+  if (options_.rules == nullptr) return;
+  event.grant = options_.rules->grant_line(event);
+  if (event.grant.empty()) event.message = advice_without_grant(event);
 }
 
 void Deviations::tell(std::string_view kind, int pid, const std::string& message) {

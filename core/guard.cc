@@ -112,6 +112,21 @@ const lg_matrix* Guard::matrix() const { return state_->matrix->get(); }
 Mode Guard::mode() const { return state_->mode; }
 bool Guard::recording() const { return state_->recorder != nullptr; }
 
+bool Guard::grants(lg_group group) const {
+  const Rules* rules = state_->rules ? &*state_->rules : nullptr;
+  if (rules == nullptr) return true;
+  auto holds = [&](std::string_view purl) {
+    for (Right right : rights_of(group))
+      for (Role role : {Role::kCaller, Role::kStack})
+        if (rules->holds(purl, Phase::kInit, role, right)) return true;
+    return false;
+  };
+  if (holds(kApplicationName)) return true;
+  for (const auto& [purl, entry] : rules->entries())
+    if (purl.rfind("pkg:", 0) == 0 && holds(purl)) return true;
+  return false;
+}
+
 // Nothing is refused by the filter alone: every refusal is an event with a stack.
 std::vector<Outcome> Guard::outcomes() const {
   std::vector<Outcome> outcomes(LG_MAX_RIGHTS, Outcome::kNotify);
@@ -189,18 +204,18 @@ void Guard::on_hello(uint32_t program, const lg_hello& hello) {
   state.place_new_libraries();
 }
 
-uint64_t Guard::resolve(uint32_t, uint32_t kind, std::string_view path) {
+uint64_t Guard::resolve(uint32_t, uint32_t kind, std::string_view path, FileIdentity opened) {
   State& state = *state_;
   Resolved resolved;
   switch (kind) {
     case LG_RESOLVE_SOURCE:
-      resolved = state.resolver->resolve_source(path);
+      resolved = state.resolver->resolve_source(path, opened);
       break;
     case LG_RESOLVE_BYTECODE:
-      resolved = state.resolver->resolve_bytecode(path);
+      resolved = state.resolver->resolve_bytecode(path, opened);
       break;
     case LG_RESOLVE_EXTENSION:
-      resolved = state.resolver->resolve_extension(path);
+      resolved = state.resolver->resolve_extension(path, opened);
       break;
     case LG_RESOLVE_FROZEN:
       resolved = state.resolver->resolve_frozen(path);

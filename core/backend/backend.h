@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "bpf/abi.h"
 #include "core/base/result.h"
 #include "core/library/library.h"
+#include "core/library/tree.h"
 #include "core/rights/rights.h"
 #include "core/rights/seccomp_filter.h"  // Outcome
 
@@ -88,7 +90,8 @@ class Handler {
   // Real paths of files and directories that nobody may change; asked at the start and after each hello, which may
   // make code directories known.
   virtual std::vector<std::string> protected_paths() { return {}; }
-  virtual uint64_t resolve(uint32_t program, uint32_t kind, std::string_view path) = 0;  // LG_RESOLVED(...)
+  // LG_RESOLVED(...). `opened`: the file whose bytes were read, if any: the path must lead to it.
+  virtual uint64_t resolve(uint32_t program, uint32_t kind, std::string_view path, FileIdentity opened) = 0;
   virtual std::string module_name(uint32_t module_hash) = 0;
   // Owner of an executable mapping; false: transparent, names nobody.
   virtual bool native_owner(std::string_view mapping_path, LibraryId* owner) = 0;
@@ -108,6 +111,9 @@ struct BackendOptions {
   const lg_matrix* matrix;          // for the free path: rights whose rows are empty are allowed without a walk
   bool observe_everything = false;  // recording: decide() is asked for every notified call
   std::string client_path;          // libguard_preload.so, to check marker calls' call sites
+  bool landlock = false;  // protected directories are kept by a Landlock ruleset as well, where they can be separated
+  std::function<bool(const std::string& directory)> closed;  // instead of is_closed_directory, for tests
+  std::function<void()> on_protections;  // what protects which path may have changed; on the serving thread
   bool emulate_opens = false;  // opens for writing are done by the supervisor: no path can be swapped under its eyes
 };
 

@@ -48,7 +48,7 @@ struct Event {
   std::string grant;   // entry of policy that would allow it, one line per culprit; Rules::grant_line() makes it
   uint64_t count = 1;  // repeats of the same id until now
   uint64_t lost = 0;
-  std::string message;  // for kinds other than deviation
+  std::string message;  // of a deviation: what to do where no grant can help; of other kinds: what happened
   bool operator==(const Event&) const = default;
 };
 

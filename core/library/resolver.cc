@@ -38,7 +38,7 @@ struct Resolver::Impl {
   };
 
   bool before_start(int64_t changed_ns) const { return options.trust_new_files || changed_ns < options.start_time_ns; }
-  Look look(std::string_view path);
+  Look look(std::string_view path, FileIdentity opened = {});
   bool in_foreign_environment(std::string_view file, std::string_view below);
   LibraryId library_of(const Owner& owner);
   LibraryId package_of(std::string_view real_path);
@@ -101,10 +101,11 @@ bool Resolver::Impl::in_foreign_environment(std::string_view file, std::string_v
   return false;
 }
 
-Resolver::Impl::Look Resolver::Impl::look(std::string_view path) {
+Resolver::Impl::Look Resolver::Impl::look(std::string_view path, FileIdentity opened) {
   Look look;
   look.real = tree.real_path(path);
   if (!look.real.facts.is_file()) return look;
+  if (opened && opened != look.real.facts.identity) return look;  // a path that was swapped
   look.old = before_start(std::max(look.real.facts.changed_ns, look.real.newest_link_ns));
   std::string inside = look.real.inside.empty() ? std::string() : "/" + look.real.inside;
   look.path = look.real.path + inside;
@@ -158,13 +159,17 @@ Resolved Resolver::Impl::resolve(const Look& look) {
   return resolved;
 }
 
-Resolved Resolver::resolve_source(std::string_view path) { return impl_->resolve(impl_->look(path)); }
+Resolved Resolver::resolve_source(std::string_view path, FileIdentity opened) {
+  return impl_->resolve(impl_->look(path, opened));
+}
 
-Resolved Resolver::resolve_extension(std::string_view path) { return impl_->resolve(impl_->look(path)); }
+Resolved Resolver::resolve_extension(std::string_view path, FileIdentity opened) {
+  return impl_->resolve(impl_->look(path, opened));
+}
 
-Resolved Resolver::resolve_bytecode(std::string_view path) {
+Resolved Resolver::resolve_bytecode(std::string_view path, FileIdentity opened) {
   Impl& my = *impl_;
-  Impl::Look bytecode = my.look(path);
+  Impl::Look bytecode = my.look(path, opened);
   if (!bytecode.old) return {};
   constexpr std::string_view kCache = "/__pycache__";
   std::string_view directory = parent_of(path);

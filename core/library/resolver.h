@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/library/library.h"
+#include "core/library/tree.h"
 
 namespace libguard {
 
@@ -48,11 +49,14 @@ class Resolver {
   // Makes stdlib and site directories of this interpreter (and of its venv, if pyvenv.cfg is older than the guard)
   // known. Idempotent; cheap when known.
   void add_python(const PythonRuntime& runtime);
-  Resolved resolve_source(std::string_view path);
-  Resolved resolve_bytecode(std::string_view path);   // .pyc: default place beside a source of the library, or listed
-  Resolved resolve_extension(std::string_view path);  // .so of a distribution or of the runtime
-  Resolved resolve_frozen(std::string_view module);   // runtime always
-  Resolved resolve_command(std::string_view text);    // -c: runtime if a start line of multiprocessing, else unknown
+  // `opened`: the file that was read. Unless `path` leads to it nothing is known. None: whatever is there now.
+  Resolved resolve_source(std::string_view path, FileIdentity opened = {});
+  // .pyc: default place beside a source of the library, or listed
+  Resolved resolve_bytecode(std::string_view path, FileIdentity opened = {});
+  // .so of a distribution or of the runtime
+  Resolved resolve_extension(std::string_view path, FileIdentity opened = {});
+  Resolved resolve_frozen(std::string_view module);  // runtime always
+  Resolved resolve_command(std::string_view text);   // -c: runtime if a start line of multiprocessing, else unknown
   // Owner of a native mapping or executable: pypi distribution, deb package, generic. `transparent` for the runtime's
   // own image and for libraries of the distribution (libc, libssl, …), which speak for whoever called them.
   struct Native {

@@ -28,6 +28,7 @@ FileFacts facts_of(const struct stat& st) {
                : S_ISDIR(st.st_mode) ? FileFacts::Kind::kDirectory
                                      : FileFacts::Kind::kOther;
   facts.changed_ns = int64_t{st.st_ctim.tv_sec} * 1'000'000'000 + st.st_ctim.tv_nsec;
+  facts.identity = {st.st_dev, st.st_ino};
   facts.size = static_cast<uint64_t>(st.st_size);
   facts.owner = st.st_uid;
   facts.mode = st.st_mode & 07777;

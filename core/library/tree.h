@@ -14,6 +14,13 @@
 
 namespace libguard {
 
+// Tells one file from any other, whatever its names; none: no inode.
+struct FileIdentity {
+  uint64_t device = 0, inode = 0;
+  explicit operator bool() const { return inode != 0; }
+  bool operator==(const FileIdentity&) const = default;
+};
+
 struct FileFacts {
   enum class Kind : uint8_t { kMissing, kFile, kDirectory, kOther };
   Kind kind = Kind::kMissing;
@@ -21,6 +28,7 @@ struct FileFacts {
   uint64_t size = 0;
   uint32_t owner = 0;
   uint32_t mode = 0;
+  FileIdentity identity;
   bool is_file() const { return kind == Kind::kFile; }
   bool is_directory() const { return kind == Kind::kDirectory; }
 };

@@ -63,24 +63,8 @@ std::vector<std::string> reasons_of(const Event& event) {
   return reasons;
 }
 
-std::string impossible_text(const Event& event) {
-  for (const Culprit& culprit : event.culprits) {
-    if (culprit.purl == kUnknownName)
-      return "No grant can allow this: code of unknown origin is never trusted. If it is yours, install it as a "
-             "library "
-             "or put it into the application's directory before the start.";
-    if (culprit.purl == kRuntimeName)
-      return "No grant can allow this: nobody's code had called. If this is wanted, make the call from a function of "
-             "the "
-             "library that wants it.";
-    if (culprit.purl == kStartupName)
-      return "No grant can allow this: a program has only the basics until its runtime has started.";
-  }
-  return "The policy denies it by name: remove the denial if this is wanted.";
-}
-
 std::string advice_of(const Event& event) {
-  return event.grant.empty() ? impossible_text(event)
+  return event.grant.empty() ? advice_without_grant(event)
                              : "To allow it, put this below 'libraries:' in the place of the entries of the same name:";
 }
 
@@ -107,6 +91,21 @@ std::string indented(const std::string& lines) {
 
 }  // namespace
 
+std::string advice_without_grant(const Event& event) {
+  for (const Culprit& culprit : event.culprits) {
+    if (culprit.purl == kUnknownName)
+      return "No grant can allow this: code of unknown origin is never trusted. If it is yours, install it as a "
+             "library or put it into the application's directory before the start.";
+    if (culprit.purl == kRuntimeName)
+      return "No grant can allow this: the standard library did it and nobody's code had called. If this is wanted, "
+             "give the thread, executor, event loop, signal or exit hook a function of the library that wants it, and "
+             "make the call there; then that library can be granted it.";
+    if (culprit.purl == kStartupName)
+      return "No grant can allow this: a program has only the basics until its runtime has started.";
+  }
+  return "The policy denies it by name: remove the denial if this is wanted.";
+}
+
 std::string explain_event(const Event& event) {
   std::string text =
       "Deviation " + event.id + ", " + std::to_string(event.count) + (event.count == 1 ? " time" : " times");
@@ -131,7 +130,8 @@ std::string explain_event_json(const Event& event) {
   object["meaning"] = meaning_of(event);
   object["done"] = done_text(event);
   object["why"] = reasons_of(event);
-  object["advice"] = event.grant.empty() ? impossible_text(event) : "put policy.grant below 'libraries:' in the policy";
+  object["advice"] =
+      event.grant.empty() ? advice_without_grant(event) : "put policy.grant below 'libraries:' in the policy";
   object["dangerous"] = is_dangerous_event(event);
   if (std::string warning = warning_of(event); !warning.empty()) object["warning"] = warning;
   return object.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";

@@ -8,16 +8,15 @@
 
 #include <errno.h>
 #include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "frontends/client/supervisor.h"
 #include "libguard/frontend.h"
+#include "libguard/install_filter.h"
 
 namespace libguard {
 namespace {
@@ -92,18 +91,9 @@ sock_fprog read_filter(int socket) {
 int install(sock_fprog program) {
   static sock_filter filter[BPF_MAXINSNS];
   memcpy(filter, g_packet + sizeof(lg_door_answer), program.len * sizeof(sock_filter));
-  program.filter = filter;
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-    lg_refuse_start("cannot set no_new_privs", "kernel 5.19 or newer is needed");
-  unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH |
-                        SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
-  long listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
-  if (listener < 0 && errno == EBUSY)
-    lg_refuse_start("another seccomp listener is already installed on this process",
-                    "run it outside of the sandbox that installed it");
-  if (listener < 0)
-    lg_refuse_start("the kernel does not take the seccomp filter", "kernel 5.19 or newer with seccomp is needed");
-  return static_cast<int>(listener);
+  int listener = lg_install_filter(filter, program.len);
+  if (listener < 0) lg_refuse_start(lg_install_filter_reason(-listener), lg_install_filter_hint(-listener));
+  return listener;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 #include "frontends/client/client.h"
 #include "libguard/frontend.h"
@@ -48,9 +49,15 @@ int lg_inside(void) {
   return inside;
 }
 
-__u64 lg_ask_resolve(enum lg_resolve_kind kind, const char* path, __u64 length) {
-  struct lg_resolve question = {static_cast<__u32>(kind), static_cast<__u32>(length),
-                                reinterpret_cast<uintptr_t>(path)};
+__u64 lg_ask_resolve(enum lg_resolve_kind kind, const char* path, __u64 length, int file) {
+  struct lg_resolve question = {static_cast<__u32>(kind), static_cast<__u32>(length), reinterpret_cast<uintptr_t>(path),
+                                0, 0};
+  if (file >= 0) {
+    struct stat status;
+    if (fstat(file, &status) != 0) return 0;
+    question.device = status.st_dev;
+    question.inode = status.st_ino;
+  }
   long answer = marker(LG_MARKER_RESOLVE, reinterpret_cast<uintptr_t>(&question), sizeof question);
   return answer < 0 ? 0 : static_cast<__u64>(answer);
 }

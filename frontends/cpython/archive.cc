@@ -46,23 +46,24 @@ struct Member {
 class Mapped {
  public:
   explicit Mapped(const char* path) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    file = open(path, O_RDONLY | O_CLOEXEC);
     struct stat status;
-    if (fd < 0) return;
-    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
+    if (file < 0) return;
+    if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
       size_t size = static_cast<size_t>(status.st_size);
-      void* memory = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+      void* memory = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
       if (memory != MAP_FAILED) bytes = {static_cast<const uint8_t*>(memory), size};
     }
-    close(fd);
   }
   ~Mapped() {
+    if (file >= 0) close(file);
     if (bytes.start) munmap(const_cast<uint8_t*>(bytes.start), bytes.size);
   }
   Mapped(const Mapped&) = delete;
   Mapped& operator=(const Mapped&) = delete;
 
   Bytes bytes;
+  int file = -1;
 };
 
 // Offset of the end record, which is last but for a comment; size of the file if there is none.
@@ -97,12 +98,12 @@ bool may_be(const Member& member, size_t length) {
   return member.size <= kLargestMember && member.size == length + (bytecode ? kBytecodeHeader : 0);
 }
 
-uint64_t ask(const char* archive, const Member& member) {
+uint64_t ask(const char* archive, const Member& member, int file) {
   char path[PATH_MAX];
   int length = snprintf(path, sizeof path, "%s/%.*s", archive, static_cast<int>(member.name_length), member.name);
   if (length <= 0 || length >= static_cast<int>(sizeof path)) return 0;
   bool bytecode = path[length - 1] == 'c';
-  return lg_ask_resolve(bytecode ? LG_RESOLVE_BYTECODE : LG_RESOLVE_SOURCE, path, static_cast<uint64_t>(length));
+  return lg_ask_resolve(bytecode ? LG_RESOLVE_BYTECODE : LG_RESOLVE_SOURCE, path, static_cast<uint64_t>(length), file);
 }
 
 bool search(const char* archive, const char* bytes, size_t length, uint64_t* answer) {
@@ -123,7 +124,7 @@ bool search(const char* archive, const char* bytes, size_t length, uint64_t* ans
                      file.u16(at + 28)};
     if (!file.has(at + kEntrySize, member.name_length)) return false;
     if (may_be(member, length) && same(file, shift, member, bytes, length)) {
-      *answer = ask(archive, member);
+      *answer = ask(archive, member, mapped.file);
       return true;
     }
     at += kEntrySize + member.name_length + file.u16(at + 30) + file.u16(at + 32);

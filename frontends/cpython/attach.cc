@@ -24,7 +24,7 @@ constexpr int kFrames = 64;  // compared by the self-check
 constexpr int kDeepest = 4;  // classes in classes, closures of closures
 constexpr const char* kPropertyParts[] = {"fget", "fset", "fdel"};
 
-bool g_attached, g_busy;
+bool g_installed, g_attached, g_busy;
 
 void tag_object(Object* object, const Origin& origin, int depth);
 
@@ -71,7 +71,7 @@ void tag_object(Object* object, const Origin& origin, int depth) {
   }
 }
 
-Origin frozen(const char* module) { return origin_of(lg_ask_resolve(LG_RESOLVE_FROZEN, module, strlen(module))); }
+Origin frozen(const char* module) { return origin_of(lg_ask_resolve(LG_RESOLVE_FROZEN, module, strlen(module), -1)); }
 
 // Before any foreign code exists all that runs is the runtime's (from 3.11 on the search for the standard library).
 void tag_running_frames() {
@@ -128,6 +128,7 @@ void attach(Interpreter* interpreter) {
   Object* modules = py.PySys_GetObject("modules");
   if (!modules || !py.is(modules, py.PyDict_Type)) return tag_running_frames();
   if (!interpreter->attached) attach_core(interpreter, modules);
+  if (interpreter->id == 0 && !g_attached) tag_running_frames();
   bool marshal = wrap_marshal(modules);
   if (!interpreter->bytes_io) interpreter->bytes_io = attribute_of(modules, "_io", "BytesIO");
   if (!interpreter->open_file) interpreter->open_file = attribute_of(modules, "_io", "open");
@@ -151,6 +152,10 @@ Interpreter* attach_now() {
   return interpreter;
 }
 
+void note_early_open() {
+  if (g_installed && !g_attached && py.current_thread_state()) attach_now();
+}
+
 namespace {
 
 // A program that only embeds Python (a debugger, an editor) is its executable's library: no hello, no hooks.
@@ -171,9 +176,11 @@ const char* install_python_frontend() {
   long answer = lg_say_hello(&hello);
   if (only_embeds_python(answer)) return nullptr;
   if (answer < 0) return "the guard refused this program's hello";
+  if (answer & LG_HELLO_ENFORCE) lg_put_on_shield();
   if (py.PySys_AddAuditHook(&audit, nullptr) != 0) return "CPython did not take the audit hook";
   if (py.PyFile_SetOpenCodeHook(&open_code, nullptr) != 0) return "CPython did not take the open-code hook";
   keep_bytecode_unwritten(answer & LG_HELLO_ENFORCE);
+  g_installed = true;
   return nullptr;
 }
 

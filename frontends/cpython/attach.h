@@ -19,4 +19,8 @@ Interpreter* attach_now();
 // All that attach_now waits for in the main interpreter is done.
 bool is_attached();
 
+// A file is about to be opened. An interpreter that is only starting runs code without telling (from 3.11 on the search
+// for its standard library): it is tagged before its first call that is judged.
+void note_early_open();
+
 }  // namespace libguard

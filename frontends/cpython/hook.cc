@@ -12,6 +12,7 @@
 #include "frontends/cpython/operations.h"
 #include "frontends/cpython/registrar.h"
 #include "frontends/cpython/startup.h"
+#include "frontends/cpython/startup_lines.h"
 
 namespace libguard {
 namespace {
@@ -25,7 +26,7 @@ Object* argument(Object* arguments, ssize_t at) {
 }
 
 void on_exec(Object* code) {
-  if (!is_code(code) || has_entry(code)) return;
+  if (!is_code(code) || has_entry(code) || tag_line(code)) return;
   if (py.PyEval_GetFrame())
     tag_by_creator(code);
   else

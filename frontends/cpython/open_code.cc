@@ -17,6 +17,7 @@
 #include "frontends/cpython/attach.h"
 #include "frontends/cpython/contents.h"
 #include "frontends/cpython/interpreters.h"
+#include "frontends/cpython/startup_lines.h"
 #include "libguard/frontend.h"
 
 namespace libguard {
@@ -64,13 +65,17 @@ char* read_all(int fd, size_t* length) {
   return bytes;
 }
 
-char* read_file(const char* path, size_t* length) {
+// The file's bytes, and whose they are. Null with errno.
+char* read_file(const char* path, size_t path_length, bool bytecode, size_t* length, uint64_t* answer) {
   int fd;
   do fd = open(path, O_RDONLY | O_CLOEXEC);
   while (fd < 0 && errno == EINTR);
   if (fd < 0) return nullptr;
   char* bytes = read_all(fd, length);
   int error = errno;
+  // Asked after the reading: a file that was changed before or meanwhile is too young to be trusted. And asked about
+  // the file that was read: by now the path may lead to another one.
+  if (bytes) *answer = lg_ask_resolve(bytecode ? LG_RESOLVE_BYTECODE : LG_RESOLVE_SOURCE, path, path_length, fd);
   close(fd);
   errno = error;
   return bytes;
@@ -96,15 +101,18 @@ Object* open_known(Interpreter* interpreter, Object* path_object, const char* pa
     return real_file(interpreter, path_object);
   }
   size_t length = 0;
-  char* bytes = read_file(path, &length);
+  uint64_t answer = 0;
+  char* bytes = read_file(path, path_length, bytecode, &length, &answer);
   if (!bytes) return py.PyErr_SetFromErrnoWithFilenameObject(*py.os_error, path_object);
-  // Asked after the reading: a file that was changed before or meanwhile is too young to be trusted.
-  uint64_t answer = lg_ask_resolve(bytecode ? LG_RESOLVE_BYTECODE : LG_RESOLVE_SOURCE, path, path_length);
   // Bytecode that nobody vouches for: the loader finds it empty and takes the source beside it.
   bool refused = bytecode && !LG_RESOLVED_TRUSTED(answer) && is_cache_of_a_source(path, path_length);
   Object* file = file_over(interpreter, bytes, refused ? 0 : length);
   if (!file || refused) {
     free(bytes);
+    return file;
+  }
+  if (ends_with(path, path_length, ".pth")) {
+    keep_lines(bytes, length, answer);
     return file;
   }
   if (bytecode) {  // marshal.loads gets what lies behind the header

@@ -83,6 +83,8 @@ bool is_gateway(const char* module) {
          starts_with(name, "xxlimited") || strcmp(name, "xxsubtype") == 0;
 }
 
+bool is_steady(const char* path) { return path[0] == '/' && !strstr(path, "/proc/"); }
+
 int judge_import(Object* arguments) {
   ssize_t length = 0;
   const char* name = text_of(py.PyTuple_GetItem(arguments, 0), &length);
@@ -91,10 +93,11 @@ int judge_import(Object* arguments) {
   if (!file || file == py.none()) return 0;
   Owned encoded(py.PyUnicode_EncodeFSDefault(file));
   uint64_t answer = 0;
-  if (encoded)
+  // The interpreter opens it later: a path that another thread can lead elsewhere by a chdir is nobody's own.
+  if (encoded && is_steady(py.PyBytes_AsString(encoded.get())))
     answer = lg_ask_resolve(LG_RESOLVE_EXTENSION, py.PyBytes_AsString(encoded.get()),
-                            static_cast<uint64_t>(py.PyBytes_Size(encoded.get())));
-  else
+                            static_cast<uint64_t>(py.PyBytes_Size(encoded.get())), -1);
+  else if (!encoded)
     py.PyErr_Clear();
   bool own = LG_RESOLVED_TRUSTED(answer) && LG_RESOLVED_LIBRARY(answer) == LG_RUNTIME;
   return own ? 0 : ask(LG_RIGHT_PY_IMPORT_EXTENSION);

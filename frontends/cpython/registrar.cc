@@ -41,11 +41,27 @@ uint32_t function_of(Object* code, const Origin& origin, const Name& name) {
   return text ? lg_function(origin.module, text, static_cast<uint64_t>(length)) : 0;
 }
 
+// Functions in trampolines' modules that run nothing that they are given: they only start worker processes, at the
+// first use of a pool and again when a worker has done its share.
+bool only_starts_workers(uint32_t function) {
+  return function == function_named("multiprocessing.process.BaseProcess.start") ||
+         function == function_named("multiprocessing.pool.Pool._handle_workers") ||
+         function == function_named("multiprocessing.pool.Pool._maintain_pool") ||
+         function == function_named("multiprocessing.pool.Pool._repopulate_pool") ||
+         function == function_named("multiprocessing.pool.Pool._repopulate_pool_static");
+}
+
+uint16_t vouching_of(const Origin& origin, uint32_t function) {
+  bool trampoline = (origin.vouching & LG_VOUCH_TRAMPOLINE) && !only_starts_workers(function);
+  return static_cast<uint16_t>(trampoline ? origin.vouching : origin.vouching & ~LG_VOUCH_TRAMPOLINE);
+}
+
 // Code in the interpreter's image is never freed; all other code takes its entry along when it dies.
 void enter(Object* code, const Origin& origin, uint32_t function) {
   Interpreter* interpreter = in_image(code) ? nullptr : current_interpreter();
   if (!in_image(code) && (!interpreter || interpreter->extra_index < 0)) return lg_code_lost();
-  uint32_t key = lg_code_put({reinterpret_cast<uintptr_t>(code), origin.library, origin.vouching, function});
+  uint32_t key =
+      lg_code_put({reinterpret_cast<uintptr_t>(code), origin.library, vouching_of(origin, function), function});
   if (key == 0) return;
   void* extra = note_owner(key, interpreter);
   if (!interpreter || py.set_code_extra(code, interpreter->extra_index, extra) == 0) return;

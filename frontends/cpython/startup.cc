@@ -40,9 +40,9 @@ void on_announcement(const char* event, Object* subject) {
   const char* text = text_of(subject, &length);
   if (!text) return;
   if (strcmp(event, "cpython.run_file") == 0)
-    expect(text, lg_ask_resolve(LG_RESOLVE_SOURCE, text, static_cast<uint64_t>(length)));
+    expect(text, lg_ask_resolve(LG_RESOLVE_SOURCE, text, static_cast<uint64_t>(length), -1));
   else if (strcmp(event, "cpython.run_command") == 0)
-    expect("<string>", lg_ask_resolve(LG_RESOLVE_COMMAND, text, static_cast<uint64_t>(length)));
+    expect("<string>", lg_ask_resolve(LG_RESOLVE_COMMAND, text, static_cast<uint64_t>(length), -1));
 }
 
 void tag_first_code(Object* code) {

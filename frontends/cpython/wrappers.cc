@@ -12,6 +12,7 @@
 #include "frontends/cpython/contents.h"
 #include "frontends/cpython/handoff.h"
 #include "frontends/cpython/registrar.h"
+#include "frontends/cpython/startup_lines.h"
 #include "libguard/frontend.h"
 
 namespace libguard {
@@ -53,7 +54,7 @@ bool frozen_of(Object* name, uint64_t* answer) {
   ssize_t length = 0;
   const char* text = text_of(name, &length);
   if (!text) return false;
-  *answer = lg_ask_resolve(LG_RESOLVE_FROZEN, text, static_cast<uint64_t>(length));
+  *answer = lg_ask_resolve(LG_RESOLVE_FROZEN, text, static_cast<uint64_t>(length), -1);
   return true;
 }
 
@@ -63,10 +64,12 @@ class Making {
   Making(Target target, Object* first, Object* second) : target_(target), first_(first), second_(second) {
     if (!first) return;
     if (target == kCompile || target == kLoads) known_ = content_of(first, &answer_);
+    if (target == kExec) begin_line(first);
     bool own_data = second && second != py.none();
     if (target == kFrozenObject && !own_data) known_ = frozen_of(first, &answer_);
   }
   Object* finish(Object* result) {
+    if (target_ == kExec) end_line();
     if (!result) return nullptr;
     if (target_ == kExec) {
       install_handoffs(first_, second_);

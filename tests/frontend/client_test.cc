@@ -76,6 +76,7 @@ TEST_P(ClientTest, RuntimeOperationsAreAskedFor) { expect_success("operations.py
 TEST_P(ClientTest, HandOffsAreNotedEnteredLeftAndReleased) { expect_success("handoff.py"); }
 TEST_P(ClientTest, SubInterpretersAreCovered) { expect_success("interpreters.py"); }
 TEST_P(ClientTest, CodeInArchivesIsComparedWithThem) { expect_success("archives.py"); }
+TEST_P(ClientTest, StartupLinesBelongToTheirFilesLibrary) { expect_success("lines.py"); }
 TEST_P(ClientTest, ForkedChildrenKeepTheArea) { expect_success("forks.py"); }
 
 TEST_P(ClientTest, CompiledFilesAreReadFromTheCacheToo) {

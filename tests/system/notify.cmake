@@ -4,7 +4,7 @@ add_executable(notify_guest ${here}/notify_guest.cc)
 target_include_directories(notify_guest PRIVATE ${here}/../.. ${here}/../../core/include)
 target_link_libraries(notify_guest PRIVATE Threads::Threads)
 target_compile_options(notify_guest PRIVATE -Wall -Wextra -Werror)
-foreach(subject tasks defence)
+foreach(subject tasks defence shield)
   lg_add_test(
     NAME system_notify_${subject}
     LABELS system

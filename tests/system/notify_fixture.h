@@ -56,7 +56,7 @@ class FakeGuard : public Handler {
   }
   void on_hello(uint32_t, const lg_hello&) override { hellos++; }
   std::vector<std::string> protected_paths() override { return protected_files; }
-  uint64_t resolve(uint32_t, uint32_t, std::string_view) override { return LG_RESOLVED(LG_RUNTIME, 0, 1, 0); }
+  uint64_t resolve(uint32_t, uint32_t, std::string_view, FileIdentity) override { return LG_RESOLVED(LG_RUNTIME, 0, 1, 0); }
   std::string module_name(uint32_t) override { return {}; }
   bool native_owner(std::string_view, LibraryId*) override { return false; }
   void on_exit(pid_t pid) override { exits.push_back(pid); }
@@ -101,9 +101,10 @@ class NotifyTest : public ::testing::Test {
     spawn.arguments = std::move(command);
     for (char** entry = environ; *entry; entry++) spawn.environment.emplace_back(*entry);
     spawn.filter = *filter;
+    spawn.ruleset = backend->ruleset();
     auto child = spawn_guarded(spawn);
     if (!child) return ADD_FAILURE() << child.error().what << "; " << child.error().hint, -1;
-    Status started = backend->start_door(child->take_listener(), child->pid());
+    Status started = backend->start_door(child->take_listener(), child->pid(), child->shielded());
     if (!started) return ADD_FAILURE() << started.error().what, -1;
     child->go();
     backend->serve();

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -19,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -335,6 +337,51 @@ int orphan() {
   return 0;
 }
 
+// Changes a file by a path that another thread swaps all the time between one that may be changed (there/) and one of
+// the same length that may not (kept/). The answer is 0 once the wrong one was changed, 1 if that never happened.
+char raced_path[4096];
+const char* raced_ends[2];
+std::atomic<bool> raced_over{false};
+
+void* swap_path(void*) {
+  const size_t at = std::strlen(raced_path) - std::strlen(raced_ends[0]);
+  for (unsigned turn = 0; !raced_over.load(std::memory_order_relaxed); turn++) {
+    std::memcpy(raced_path + at, raced_ends[turn & 1], std::strlen(raced_ends[0]));
+    for (int pause = 0; pause < 100; pause++) asm volatile("pause");
+  }
+  return nullptr;
+}
+
+bool make_file(const std::string& path, const char* text) {
+  int fd = open(path.c_str(), O_CREAT | O_WRONLY, 0644);
+  bool good = fd >= 0 && write(fd, text, std::strlen(text)) >= 0;
+  if (fd >= 0) close(fd);
+  return good;
+}
+
+int race(const std::string& call, const std::string& folder, int rounds) {
+  raced_ends[0] = "/there/target", raced_ends[1] = "//kept/target";  // of one length
+  std::snprintf(raced_path, sizeof(raced_path), "%s%s", folder.c_str(), raced_ends[0]);
+  const std::string draft = folder + "/there/draft", kept = folder + "/kept/target";
+  const bool existed = access(kept.c_str(), F_OK) == 0;
+  if (!make_file(draft, "draft")) return 3;
+  pthread_t thread;
+  pthread_create(&thread, nullptr, swap_path, nullptr);
+  bool slipped = false;
+  for (int round = 0; round < rounds && !slipped; round++) {
+    if (call == "unlink") unlink(raced_path);
+    if (call == "truncate") truncate(raced_path, 0);
+    if (call == "link" && link(draft.c_str(), raced_path) == 0) unlink((folder + "/there/target").c_str());
+    if (call == "rename" && rename(draft.c_str(), raced_path) == 0) make_file(draft, "draft");
+    struct stat info;
+    const bool exists = stat(kept.c_str(), &info) == 0;
+    slipped = exists != existed || (exists && info.st_size == 0);
+  }
+  raced_over.store(true);
+  pthread_join(thread, nullptr);
+  return slipped ? 0 : 1;
+}
+
 int latency(int rounds) {
   timespec start, end;
   double best = 1e9;
@@ -376,6 +423,7 @@ int main(int argc, char** argv) {
   if (verb == "listener") return second_listener();
   if (verb == "orphan") return orphan();
   if (verb == "latency") return latency(first);
+  if (verb == "race") return race(argv[2], argv[3], std::atoi(argv[4]));
   if (verb == "open") return touch(argv[2]);
   if (verb == "create") {
     int fd = open(argv[2], O_CREAT | O_WRONLY | O_TRUNC, 0666);

@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pure parts of the notify backend: traits and outcomes, call instructions, paths, the state machine's corner cases.
+#include <errno.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
 
 #include "bpf/judge.h"
 #include "core/backend/notify/native_map.h"
 #include "core/backend/notify/path_calls.h"
 #include "core/backend/notify/paths.h"
 #include "core/backend/notify/places.h"
+#include "core/backend/notify/shield.h"
 #include "core/backend/notify/spawn.h"
 #include "core/backend/notify/tasks.h"
 #include "core/backend/notify/traits.h"
@@ -98,6 +106,102 @@ TEST(Paths, KnowWhatIsProtected) {
   EXPECT_TRUE(paths.is_protected("/usr", true));
 }
 
+class SeparationTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char folder[] = "/tmp/libguard-separate-XXXXXX";
+    root = std::filesystem::canonical(mkdtemp(folder)).string();
+    for (const char* name : {"open", "env/lib/python3.11/site-packages/pkg", "env/bin", "env/lib/other"})
+      std::filesystem::create_directories(root + "/" + name);
+    std::ofstream(root + "/env/pyvenv.cfg") << "home = /usr/bin\n";
+    std::ofstream(root + "/file") << "text";
+    site = root + "/env/lib/python3.11/site-packages";
+  }
+  void TearDown() override { std::filesystem::remove_all(root); }
+  // All directories but `open` and what is in it.
+  ClosedRule all_but(const std::string& open) {
+    return [open](const std::string& directory) { return directory != open; };
+  }
+  bool allowed(const Separation& found, const std::string& path) {
+    return std::find(found.allowed.begin(), found.allowed.end(), path) != found.allowed.end();
+  }
+  std::string root, site;
+};
+
+TEST_F(SeparationTest, AllowsEverythingAround) {
+  Separation found = separate({site, site + "/pkg", root + "/file"}, all_but(""));
+  EXPECT_EQ(found.separated, (std::vector<std::string>{site, site + "/pkg"}));
+  EXPECT_EQ(found.shared, std::vector<std::string>{root + "/file"});
+  for (const std::string& path : {root + "/open", root + "/file", root + "/env/bin", root + "/env/lib/other"})
+    EXPECT_TRUE(allowed(found, path)) << path;
+  EXPECT_TRUE(allowed(found, "/proc") && allowed(found, "/dev"));
+  for (const std::string& path : {site, root, root + "/env", std::string("/"), std::string("/tmp"), site + "/pkg"})
+    EXPECT_FALSE(allowed(found, path)) << path;
+}
+
+TEST_F(SeparationTest, AnOpenDirectoryAboveSharesAll) {
+  EXPECT_EQ(separate({site}, all_but(root)).shared, std::vector<std::string>{site});
+  EXPECT_TRUE(separate({site}, all_but(root)).allowed.empty());
+  EXPECT_EQ(separate({site}, all_but(site)).separated, std::vector<std::string>{site});
+}
+
+TEST_F(SeparationTest, InsideAnEnvironmentIsClosed) {
+  for (const std::string& path : {root + "/env", root + "/env/lib", root + "/env/lib/python3.11", std::string("/usr")})
+    EXPECT_TRUE(is_closed_directory(path)) << path;
+  EXPECT_FALSE(is_closed_directory(root + "/open"));
+  EXPECT_FALSE(is_closed_directory(root));
+  EXPECT_FALSE(is_closed_directory("/tmp"));
+}
+
+// Landlock alone, without a supervisor: errno of each try, in a child.
+TEST_F(SeparationTest, TheRulesetHolds) {
+  ASSERT_GE(landlock_version(), 2) << "this kernel has no Landlock";
+  Shield shield(true, all_but(""));
+  shield.protect({root + "/env"});
+  ASSERT_GE(shield.ruleset(), 0) << shield.reason();
+  EXPECT_EQ(shield.protections(), (std::vector<Protection>{{root + "/env", true}}));
+  const uint32_t generation = shield.generation();
+  shield.protect({root + "/env"});
+  EXPECT_EQ(shield.generation(), generation) << "nothing new";
+  pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (syscall(SYS_landlock_restrict_self, shield.ruleset(), 0) != 0) _exit(100);
+    const std::string kept = root + "/env/pyvenv.cfg", free = root + "/open/free", moved = root + "/open/moved";
+    int number = 0;
+    auto expect = [&](bool good) {
+      number++;
+      if (!good) _exit(number);
+    };
+    expect(open(kept.c_str(), O_WRONLY) == -1 && errno == EACCES);
+    expect(unlink(kept.c_str()) == -1 && errno == EACCES);
+    expect(rename(kept.c_str(), moved.c_str()) == -1 && (errno == EACCES || errno == EXDEV));
+    expect(link(kept.c_str(), moved.c_str()) == -1 && (errno == EACCES || errno == EXDEV));
+    expect(truncate(kept.c_str(), 0) == -1 || landlock_version() < 3);
+    expect(mkdir((root + "/env/new").c_str(), 0755) == -1 && errno == EACCES);
+    expect(symlink("x", (root + "/env/new").c_str()) == -1 && errno == EACCES);
+    expect(rename((root + "/env").c_str(), moved.c_str()) == -1);
+    expect(open(kept.c_str(), O_RDONLY) >= 0);
+    expect(open(free.c_str(), O_CREAT | O_WRONLY, 0644) >= 0);
+    expect(rename(free.c_str(), moved.c_str()) == 0);
+    expect(truncate((root + "/file").c_str(), 1) == 0);
+    expect(open("/dev/null", O_WRONLY) >= 0);
+    expect(open("/proc/self/comm", O_WRONLY) >= 0);
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0) << "try " << WEXITSTATUS(status);
+}
+
+TEST_F(SeparationTest, NoShieldWhereItIsNotWanted) {
+  Shield shield(false, all_but(""));
+  shield.protect({root + "/env"});
+  EXPECT_EQ(shield.ruleset(), -1);
+  EXPECT_FALSE(shield.reason().empty());
+  EXPECT_EQ(shield.protections(), (std::vector<Protection>{{root + "/env", false}}));
+}
+
 TEST(Paths, SplitLast) {
   std::string parent, name;
   split_last("a/b/c", &parent, &name);
@@ -121,7 +225,7 @@ class QuietHandler : public Handler {
   Decision decide(const Call&) override { return {}; }
   ProgramInfo on_program(const ProgramBirth&) override { return {programs++, static_cast<LibraryId>(10)}; }
   void on_hello(uint32_t, const lg_hello&) override {}
-  uint64_t resolve(uint32_t, uint32_t, std::string_view) override { return 0; }
+  uint64_t resolve(uint32_t, uint32_t, std::string_view, FileIdentity) override { return 0; }
   std::string module_name(uint32_t) override { return {}; }
   bool native_owner(std::string_view, LibraryId*) override { return false; }
   void on_exit(pid_t) override { exits++; }

@@ -49,8 +49,8 @@ Status answer_canary(int socket) {
   int error = EIO, fd = -1;
   long got = receive_packet(socket, &error, sizeof(error), &fd);
   if (got != sizeof(error) || error != 0 || fd < 0)
-    return fail(Code::kUnsupported, std::string("canary: no filter: ") + std::strerror(error),
-                lg_install_filter_reason(error));
+    return fail(Code::kUnsupported, std::string("canary: no filter: ") + lg_install_filter_reason(error),
+                lg_install_filter_hint(error));
   Listener listener(fd);
   pollfd waiting{fd, POLLIN, 0};
   if (poll(&waiting, 1, kPatienceMilliseconds) <= 0 || listener.receive() != Listener::Received::kCall)

@@ -31,12 +31,13 @@ uint64_t low64(const uint8_t nonce[16]) {
 
 }  // namespace
 
-Channel::Channel(Tasks& tasks, Subjects& subjects, Handler& handler, NotifyCounters& counters, std::string client_path,
-                 Judge judge)
+Channel::Channel(Tasks& tasks, Subjects& subjects, Handler& handler, NotifyCounters& counters, const Shield& shield,
+                 std::string client_path, Judge judge)
     : tasks_(tasks),
       subjects_(subjects),
       handler_(handler),
       counters_(counters),
+      shield_(shield),
       client_path_(std::move(client_path)),
       judge_(std::move(judge)) {}
 
@@ -103,7 +104,7 @@ int64_t Channel::resolve(Thread& thread, uint64_t address) {
   bool is_file =
       asked.kind == LG_RESOLVE_SOURCE || asked.kind == LG_RESOLVE_BYTECODE || asked.kind == LG_RESOLVE_EXTENSION;
   if (is_file && (path.empty() || path[0] != '/')) path = read_proc_link(thread.tid, "cwd") + "/" + path;
-  return static_cast<int64_t>(handler_.resolve(process.program->index, asked.kind, path));
+  return static_cast<int64_t>(handler_.resolve(process.program->index, asked.kind, path, {asked.device, asked.inode}));
 }
 
 Channel::Answer Channel::operation(Thread& thread, const seccomp_data& call) {
@@ -171,6 +172,23 @@ int64_t Channel::self_check(Thread& thread, uint64_t address) {
   return -EOPNOTSUPP;
 }
 
+// A process that confined itself, or is under this very ruleset already, needs none.
+Channel::Answer Channel::ruleset(Process& process, uint64_t step, uint64_t error) {
+  if (step == LG_RULESET_TOLD) {
+    if (process.offered == 0) return {-EINVAL};
+    if (error == 0)
+      process.shield = process.offered;
+    else
+      counters_.unshielded++;
+    process.offered = 0;
+    return {0};
+  }
+  if (step != LG_RULESET_TAKE) return {-EINVAL};
+  if (process.confined || shield_.ruleset() < 0 || process.shield == shield_.generation()) return {-ENODATA};
+  process.offered = shield_.generation();
+  return {0, false, shield_.ruleset()};
+}
+
 Channel::Answer Channel::answer(Thread& thread, const seccomp_data& call) {
   const uint64_t op = call.args[1], argument = call.args[2];
   if (op == LG_MARKER_PROBE) return {LG_ABI_VERSION};
@@ -196,6 +214,8 @@ Channel::Answer Channel::answer(Thread& thread, const seccomp_data& call) {
       return {phase(thread, argument)};
     case LG_MARKER_SELF_CHECK:
       return {self_check(thread, argument)};
+    case LG_MARKER_RULESET:
+      return ruleset(*thread.process, argument, call.args[3]);
     default:
       return {-EINVAL};
   }

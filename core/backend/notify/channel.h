@@ -12,6 +12,7 @@
 #include <string>
 
 #include "core/backend/backend.h"
+#include "core/backend/notify/shield.h"
 #include "core/backend/notify/subjects.h"
 #include "core/backend/notify/tasks.h"
 
@@ -22,14 +23,15 @@ class Channel {
   // Judges one runtime operation of a blocked thread.
   using Judge = std::function<Decision(Thread&, Right, const uint64_t* args)>;
 
-  Channel(Tasks& tasks, Subjects& subjects, Handler& handler, NotifyCounters& counters, std::string client_path,
-          Judge judge);
+  Channel(Tasks& tasks, Subjects& subjects, Handler& handler, NotifyCounters& counters, const Shield& shield,
+          std::string client_path, Judge judge);
 
   static constexpr uint32_t kMaxHandoffs = 65536;  // noted and not yet released, per process
 
   struct Answer {
     int64_t value = 0;  // what the call returns; negative: -errno
     bool kill = false;
+    int descriptor = -1;  // >= 0: what the caller is given a copy of instead of `value`
   };
   // REQUIRES: `call` is prctl with LG_PRCTL.
   Answer answer(Thread& thread, const seccomp_data& call);
@@ -42,6 +44,7 @@ class Channel {
   int64_t enter_handoff(Thread& thread, uint32_t id);
   int64_t phase(Thread& thread, uint64_t wanted);
   int64_t self_check(Thread& thread, uint64_t address);
+  Answer ruleset(Process& process, uint64_t step, uint64_t error);
   bool from_client(pid_t pid, uint64_t address) const;
   int64_t refuse(const Thread& thread, std::string_view what);
 
@@ -49,6 +52,7 @@ class Channel {
   Subjects& subjects_;
   Handler& handler_;
   NotifyCounters& counters_;
+  const Shield& shield_;
   const std::string client_path_;
   const Judge judge_;
   uint32_t next_handoff_ = 1;

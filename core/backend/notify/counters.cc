@@ -26,6 +26,7 @@ Counters NotifyBackend::counters() const {
       {"native_scans_failed", counts_.scans_failed},
       {"opens_emulated", counts_.opens_emulated},
       {"opens_by_kernel", counts_.opens_raced},
+      {"unshielded", counts_.unshielded},
       {"descriptors_lost", counts_.descriptors_lost},
       {"walks", walks.walks},
       {"frames", walks.frames},

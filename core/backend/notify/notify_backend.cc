@@ -49,12 +49,14 @@ NotifyBackend::NotifyBackend(BackendOptions options, Handler& handler)
              }),
       subjects_(handler, counts_),
       paths_(handler_.protected_paths(), options_.emulate_opens, counts_),
-      channel_(tasks_, subjects_, handler, counts_, options_.client_path,
+      shield_(options_.landlock, options_.closed ? options_.closed : is_closed_directory),
+      channel_(tasks_, subjects_, handler, counts_, shield_, options_.client_path,
                [this](Thread& thread, Right right, const uint64_t* args) {
                  if (!is_judged(thread, number(right))) return Decision{};
                  return judge(thread, number(right), -1, args);
                }) {
   LG_CHECK(options_.matrix != nullptr);
+  shield_.protect(handler_.protected_paths());
   for (int nr = 0; nr < 512; nr++) traits_[nr] = traits_of(nr);
   for (uint32_t right = 0; right < LG_MAX_RIGHTS; right++) dangerous_[right] = lg_is_dangerous(lg_group_of(right)) != 0;
 }
@@ -69,10 +71,12 @@ void NotifyBackend::adopt(int listener, pid_t child) {
   door_child_ = child;
 }
 
-Status NotifyBackend::start_door(int listener, pid_t child) {
+Status NotifyBackend::start_door(int listener, pid_t child, bool shielded) {
   adopt(listener, child);
   if (Status watching = watcher_->start(); !watching) return watching;
-  return tasks_.adopt_door(child);
+  Status adopted = tasks_.adopt_door(child);
+  if (adopted && shielded) tasks_.process(child)->shield = shield_.generation();
+  return adopted;
 }
 
 Status NotifyBackend::start_running(int listener, pid_t pid) {
@@ -155,7 +159,17 @@ void NotifyBackend::handle_robust_list(const seccomp_notif& call) {
 
 void NotifyBackend::handle_marker(Thread& thread, const seccomp_notif& call) {
   Channel::Answer answer = channel_.answer(thread, call.data);
-  if (call.data.args[1] == LG_MARKER_HELLO && answer.value >= 0) paths_.protect_only(handler_.protected_paths());
+  if (call.data.args[1] == LG_MARKER_HELLO && answer.value >= 0) {
+    std::vector<std::string> known = handler_.protected_paths();
+    shield_.protect(known);
+    paths_.protect_only(std::move(known));
+    if (options_.on_protections) options_.on_protections();
+  }
+  if (answer.descriptor >= 0) {
+    int error = listener_->answer_descriptor(call.id, answer.descriptor, true);
+    if (error) answered(error != ENOENT && listener_->refuse(call.id, error));
+    return;
+  }
   if (answer.kill) return refuse(thread, call, {Decision::kKill, EPERM});
   if (answer.value < 0) return answered(listener_->refuse(call.id, static_cast<int>(-answer.value)));
   answered(listener_->answer(call.id, answer.value));
@@ -201,7 +215,13 @@ Decision NotifyBackend::judge(Thread& thread, uint16_t right, int nr, const uint
   return handler_.decide(call);
 }
 
+// The client, just behind its hello: no managed code has run yet, and it can only lose by it.
+bool NotifyBackend::puts_on_shield(Thread& thread, const seccomp_data& call) const {
+  return call.nr == LG_NR_landlock_restrict_self && thread.process->offered != 0 && thread.process->tids.size() <= 1;
+}
+
 void NotifyBackend::handle_known(Thread& thread, const seccomp_notif& call) {
+  if (puts_on_shield(thread, call.data)) return answered(listener_->pass(call.id));
   const uint8_t traits = traits_[call.data.nr & 511];
   if (traits & kDefence) {
     std::string_view why = defence_.aims_at_us(thread, call.data);

@@ -27,6 +27,7 @@
 #include "core/backend/notify/defence.h"
 #include "core/backend/notify/listener.h"
 #include "core/backend/notify/paths.h"
+#include "core/backend/notify/shield.h"
 #include "core/backend/notify/subjects.h"
 #include "core/backend/notify/tasks.h"
 #include "core/backend/notify/traits.h"
@@ -39,8 +40,10 @@ class NotifyBackend {
   NotifyBackend(BackendOptions options, Handler& handler);
   ~NotifyBackend();
 
-  // Owns `listener`. The child of spawn_guarded(), still waiting for its go.
-  Status start_door(int listener, pid_t child);
+  // The Landlock ruleset for the child of spawn_guarded(); -1: none.
+  int ruleset() const { return shield_.ruleset(); }
+  // Owns `listener`. The child of spawn_guarded(), still waiting for its go. shielded: it is under ruleset().
+  Status start_door(int listener, pid_t child, bool shielded = false);
   // Owns `listener`. A running process that installed the filter itself.
   Status start_running(int listener, pid_t pid);
 
@@ -58,6 +61,7 @@ class NotifyBackend {
   size_t threads() const { return tasks_.threads(); }
   // The phase of a process, from outside (`libguard phase`). Takes effect at its next call. Any thread.
   void request_phase(pid_t pid, uint32_t phase);
+  const Shield& shield() const { return shield_; }
 
  private:
   void adopt(int listener, pid_t child);
@@ -74,6 +78,7 @@ class NotifyBackend {
   void carry_on(Thread& thread, const seccomp_notif& call);
   void refuse(Thread& thread, const seccomp_notif& call, const Decision& decision);
   void tamper(Thread& thread, const seccomp_notif& call, std::string_view what, std::string_view path);
+  bool puts_on_shield(Thread& thread, const seccomp_data& call) const;
   void answered(bool delivered);
   void drain();
 
@@ -84,6 +89,7 @@ class NotifyBackend {
   Subjects subjects_;
   Defence defence_;
   Paths paths_;
+  Shield shield_;
   Channel channel_;
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<Watcher> watcher_;

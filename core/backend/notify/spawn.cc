@@ -23,6 +23,7 @@ namespace {
 
 struct Report {
   int error;
+  bool shielded = false;
 };
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
@@ -33,10 +34,12 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 }
 
 // Only calls that every policy allows until the exec, which the supervisor knows as its own.
-[[noreturn]] void run_child(int socket, const std::vector<sock_filter>& filter, char** arguments, char** environment) {
+[[noreturn]] void run_child(int socket, const SpawnOptions& options, char** arguments, char** environment) {
   prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);  // a supervisor is not; its child must be readable until it execs
-  int listener = lg_install_filter(filter.data(), static_cast<unsigned short>(filter.size()));
-  Report report{listener < 0 ? -listener : 0};
+  bool shielded = options.ruleset >= 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+                  syscall(SYS_landlock_restrict_self, options.ruleset, 0) == 0;
+  int listener = lg_install_filter(options.filter.data(), static_cast<unsigned short>(options.filter.size()));
+  Report report{listener < 0 ? -listener : 0, shielded};
   bool sent = send_packet(socket, &report, sizeof(report), listener < 0 ? -1 : listener);
   if (listener < 0 || !sent) _exit(125);
   close(listener);
@@ -55,7 +58,10 @@ Child::~Child() {
   if (socket_ >= 0) close(socket_);
 }
 Child::Child(Child&& other) noexcept
-    : pid_(other.pid_), listener_(std::exchange(other.listener_, -1)), socket_(std::exchange(other.socket_, -1)) {}
+    : pid_(other.pid_),
+      listener_(std::exchange(other.listener_, -1)),
+      socket_(std::exchange(other.socket_, -1)),
+      shielded_(other.shielded_) {}
 
 int Child::take_listener() { return std::exchange(listener_, -1); }
 
@@ -94,7 +100,7 @@ Result<Child> spawn_guarded(const SpawnOptions& options) {
   pid_t pid = fork();
   if (pid == 0) {
     close(ends[0]);
-    run_child(ends[1], options.filter, argv.data(), envp.data());
+    run_child(ends[1], options, argv.data(), envp.data());
   }
   close(ends[1]);
   if (pid < 0) {
@@ -104,14 +110,15 @@ Result<Child> spawn_guarded(const SpawnOptions& options) {
   Report report{EIO};
   int listener = -1;
   long got = receive_packet(ends[0], &report, sizeof(report), &listener);
-  if (got == sizeof(report) && report.error == 0 && listener >= 0) return Child(pid, listener, ends[0]);
+  if (got == sizeof(report) && report.error == 0 && listener >= 0)
+    return Child(pid, listener, ends[0], report.shielded);
   close(ends[0]);
   if (listener >= 0) close(listener);
   int status;
   waitpid(pid, &status, 0);
   int error = got == sizeof(report) ? report.error : EIO;
-  return fail(Code::kUnsupported, "cannot guard the command: " + std::string(std::strerror(error)),
-              lg_install_filter_reason(error));
+  return fail(Code::kUnsupported, "cannot guard the command: " + std::string(lg_install_filter_reason(error)),
+              lg_install_filter_hint(error));
 }
 
 }  // namespace libguard

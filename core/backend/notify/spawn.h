@@ -21,19 +21,22 @@ struct SpawnOptions {
   std::vector<std::string> environment;  // "NAME=value"
   std::string client_path;               // put first into LD_PRELOAD; empty: none
   std::vector<sock_filter> filter;
+  int ruleset = -1;  // Landlock ruleset that the child puts on itself; -1: none
 };
 
 // Same process group, terminal, working directory and descriptors as ours, like a child of a shell.
 class Child {
  public:
-  Child(pid_t pid, int listener, int socket) : pid_(pid), listener_(listener), socket_(socket) {}
+  Child(pid_t pid, int listener, int socket, bool shielded)
+      : pid_(pid), listener_(listener), socket_(socket), shielded_(shielded) {}
   ~Child();
   Child(Child&& other) noexcept;
   Child& operator=(Child&&) = delete;
 
   pid_t pid() const { return pid_; }
-  int take_listener();  // the caller owns it
-  void go();            // lets it exec
+  bool shielded() const { return shielded_; }  // it is under the ruleset
+  int take_listener();                         // the caller owns it
+  void go();                                   // lets it exec
   // After its end: errno of an exec that failed, else 0. The exit status is then 126 or 127.
   int exec_error() const;
 
@@ -41,6 +44,7 @@ class Child {
   pid_t pid_;
   int listener_;
   int socket_;
+  bool shielded_;
 };
 
 Result<Child> spawn_guarded(const SpawnOptions& options);

@@ -112,6 +112,7 @@ Process* Tasks::add_process(pid_t pid, const TaskStatus& status, uint64_t head) 
   if (parent) {
     child.phase = parent->phase;
     child.confined = parent->confined;
+    child.shield = parent->shield;
     child.handoffs = parent->handoffs;
   }
   Thread& main_thread = add_thread(child, pid, head);

@@ -35,10 +35,16 @@ void lg_open_door(void);
 long lg_say_hello(struct lg_hello* hello);
 #define LG_HELLO_ENFORCE 1
 
+/* Puts the guard's Landlock ruleset on this process, if there is one: keeps code directories from being changed. After
+ * the hello, before other threads. */
+void lg_put_on_shield(void);
+
 /* ---- marker calls; negative answers are -errno ---- */
 
-/* Which library is this? LG_RESOLVED_* reads the answer; 0 (unknown, not trusted) if nobody answers. */
-__u64 lg_ask_resolve(enum lg_resolve_kind kind, const char* path, __u64 length);
+/* Which library is this? `file`: descriptor of the file that was opened by that path, -1 if there is none: a path may
+ * mean another file by the time it is looked up. LG_RESOLVED_* reads the answer; 0 (unknown, not trusted) if nobody
+ * answers, or if the path does not lead to that file. */
+__u64 lg_ask_resolve(enum lg_resolve_kind kind, const char* path, __u64 length, int file);
 
 /* A runtime operation is about to happen. 0: it may. */
 long lg_ask_operation(__u16 right);

@@ -45,13 +45,14 @@ class Guard final : public Handler {
   std::vector<Outcome> outcomes() const;  // for the seccomp filter, per right
   Mode mode() const;
   bool recording() const;
+  bool grants(lg_group group) const;  // does the policy let anybody but the runtime have some of it?
 
   Decision decide(const Call& call) override;
   ProgramInfo on_program(const ProgramBirth& birth) override;
   void on_hello(uint32_t program, const lg_hello& hello) override;
   int64_t hello_answer() override;
   std::vector<std::string> protected_paths() override;  // under enforce: code, policy, profile, events, libguard itself
-  uint64_t resolve(uint32_t program, uint32_t kind, std::string_view path) override;
+  uint64_t resolve(uint32_t program, uint32_t kind, std::string_view path, FileIdentity opened) override;
   std::string module_name(uint32_t module_hash) override;
   bool native_owner(std::string_view mapping_path, LibraryId* owner) override;
   void on_birth(pid_t pid, bool forked) override;

@@ -38,24 +38,41 @@ static inline int lg_install_filter(const struct sock_filter* filter, unsigned s
   return listener < 0 ? -errno : (int)listener;
 }
 
-/* One line for people: why lg_install_filter() said `error` (a positive errno), and what to do. */
+/* For people: why lg_install_filter() said `error` (a positive errno). */
 static inline const char* lg_install_filter_reason(int error) {
   switch (error) {
     case EBUSY:
-      return "another program already answers system calls here (a seccomp listener is installed); start libguard "
-             "outside "
-             "of it";
+      return "another program already answers system calls here (a seccomp listener is installed)";
     case ESRCH:
-      return "a thread of this process has a seccomp filter of its own; start the guard before any thread exists";
+      return "a thread of this process has a seccomp filter of its own";
     case EINVAL:
-      return "this kernel cannot let calls wait safely for a supervisor; libguard needs Linux 5.19 or newer";
+      return "this kernel cannot let calls wait safely for a supervisor";
     case ENOSYS:
-      return "this kernel has no seccomp filters; libguard needs Linux 5.19 or newer with CONFIG_SECCOMP_FILTER";
+      return "this kernel has no seccomp filters";
     case EACCES:
     case EPERM:
-      return "seccomp is not allowed here; let the container's profile pass the seccomp system call";
+      return "seccomp is not allowed here";
     default:
       return "the seccomp filter could not be installed";
+  }
+}
+
+/* What to do about it. */
+static inline const char* lg_install_filter_hint(int error) {
+  switch (error) {
+    case EBUSY:
+      return "start libguard outside of it";
+    case ESRCH:
+      return "start the guard before any thread exists: libguard run -- CMD";
+    case EINVAL:
+      return "libguard needs Linux 5.19 or newer";
+    case ENOSYS:
+      return "libguard needs Linux 5.19 or newer with CONFIG_SECCOMP_FILTER";
+    case EACCES:
+    case EPERM:
+      return "let the container's profile pass the seccomp system call";
+    default:
+      return "see 'libguard doctor'";
   }
 }
 

@@ -49,8 +49,8 @@ class Ablated final : public Handler {
   ProgramInfo on_program(const ProgramBirth& birth) override { return guard_.on_program(birth); }
   void on_hello(uint32_t program, const lg_hello& hello) override { guard_.on_hello(program, hello); }
   int64_t hello_answer() override { return guard_.hello_answer(); }
-  uint64_t resolve(uint32_t program, uint32_t kind, std::string_view path) override {
-    return guard_.resolve(program, kind, path);
+  uint64_t resolve(uint32_t program, uint32_t kind, std::string_view path, FileIdentity opened) override {
+    return guard_.resolve(program, kind, path, opened);
   }
   std::string module_name(uint32_t module_hash) override { return guard_.module_name(module_hash); }
   bool native_owner(std::string_view path, LibraryId* owner) override { return guard_.native_owner(path, owner); }

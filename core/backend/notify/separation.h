@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Separation: which protected paths Landlock can tell from everything else, and what must be allowed around them.
+//
+// Way:     before the first event, and after each hello that makes code directories known.
+// Thread:  pure functions over the file system.
+// Failure: a directory that cannot be looked at is open: what lies below it keeps the supervisor's look alone.
+//
+// Landlock knows only what is allowed, with all that lies below it. A directory is kept from changes by allowing every
+// sibling of it and of the directories above it. In those directories above nothing can be made or removed any more, so
+// they must be ones in which the guarded program makes nothing: *closed* directories.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace libguard {
+
+using ClosedRule = std::function<bool(const std::string& directory)>;
+
+// Closed are: a directory that this user may not write; one of root's system directories (/, /usr and below, /opt) that
+// only root may write; the inside of an interpreter or virtual environment above its lib/pythonX.Y.
+bool is_closed_directory(const std::string& directory);
+
+struct Separation {
+  std::vector<std::string> separated;  // directories that Landlock can protect
+  std::vector<std::string> shared;     // files, and directories with an open one above them
+  std::vector<std::string> allowed;    // all around the separated ones: what must stay changeable
+};
+
+// `paths`: absolute real paths. Only directories are separated: closing all directories above is too much for a file.
+Separation separate(const std::vector<std::string>& paths, const ClosedRule& closed = is_closed_directory);
+
+}  // namespace libguard

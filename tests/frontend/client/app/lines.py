@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lines of .pth files belong to the library of the file, if the site module itself executes them."""
+
+import os
+import site
+import sys
+
+import probe
+
+BASE = os.environ["BASE"]
+LINE = "import sys; sys.first_line_of_a = lambda: 0\n"
+
+
+def addpackage(line):
+    exec(line)
+
+
+site.addsitedir(os.path.join(BASE, "site", "liba"))
+probe.belongs("first line", sys.first_line_of_a, probe.LIBA)
+probe.belongs("second line", sys.second_line_of_a, probe.LIBA)
+
+# A file that may not stand for its library, and the same text from elsewhere: whoever made the call.
+site.addsitedir(os.path.join(BASE, "site", "young"))
+probe.belongs("line of a young file", sys.line_of_young, probe.APPLICATION)
+exec(LINE)
+probe.belongs("same text", sys.first_line_of_a, probe.APPLICATION)
+addpackage(LINE)
+probe.belongs("same text by the same name", sys.first_line_of_a, probe.APPLICATION)
+probe.finish()
