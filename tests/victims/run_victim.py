@@ -118,6 +118,14 @@ def use_pool(result, stage):
         pool.apply(function, (argument,))
 
 
+def use_pair(result, stage):
+    beside, function = result
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        pool.apply_async(*beside)
+        for found in function():
+            found(stage.command)
+
+
 USES = {name[4:]: use for name, use in list(globals().items()) if name.startswith("use_")}
 
 

@@ -47,6 +47,8 @@ def other(folder):
         with context.Pool(3) as pool:
             assert sorted(pool.imap_unordered(square, range(40), 3)) == sorted(map(square, range(40)))
             assert sorted(pool.starmap(rearrange, [(folder, 10 + number) for number in range(6)])) == list(range(10, 16))
+        with context.Pool(2, maxtasksperchild=2) as pool:  # workers are replaced meanwhile
+            assert pool.map(square, range(12), 1) == list(map(square, range(12)))
         queue, answers = context.Queue(), context.Queue()
         worker = context.Process(target=serve, args=(queue, answers))
         worker.start()
