@@ -56,7 +56,9 @@ class FakeGuard : public Handler {
   }
   void on_hello(uint32_t, const lg_hello&) override { hellos++; }
   std::vector<std::string> protected_paths() override { return protected_files; }
-  uint64_t resolve(uint32_t, uint32_t, std::string_view, FileIdentity) override { return LG_RESOLVED(LG_RUNTIME, 0, 1, 0); }
+  uint64_t resolve(uint32_t, uint32_t, std::string_view, FileIdentity) override {
+    return LG_RESOLVED(LG_RUNTIME, 0, 1, 0);
+  }
   std::string module_name(uint32_t) override { return {}; }
   bool native_owner(std::string_view, LibraryId*) override { return false; }
   void on_exit(pid_t pid) override { exits.push_back(pid); }

@@ -12,6 +12,7 @@ HELLO, COMPARE, NOTHING, WALK, NAME = 1, 2, 3, 4, 5
 OTHER_IMAGE, MISMATCH = 1 << 31, 1 << 30
 NO_STATE, FAULT, TRUNCATED, UNKNOWN = 1, 2, 4, 8
 BUCKETS, PER_BUCKET, TOMBSTONE = 16384, 8, 1
+ABI_VERSION = 2  # LG_ABI_VERSION
 NAMES_SIZE = 65536
 
 _released = ctypes.CDLL(None, use_errno=True).syscall  # gives the GIL up while it waits
@@ -71,7 +72,7 @@ class Client:
         self.table = (Entry * (BUCKETS * PER_BUCKET))()
         self.names = (ctypes.c_uint8 * NAMES_SIZE)()
         self.area = Area(epoch=1, table=ctypes.addressof(self.table), names=ctypes.addressof(self.names),
-                         names_size=NAMES_SIZE, version=1)
+                         names_size=NAMES_SIZE, version=ABI_VERSION)
         for i, byte in enumerate(os.urandom(16)):
             self.area.nonce[i] = byte
 
@@ -80,7 +81,7 @@ class Client:
         head, size = ctypes.c_uint64(), ctypes.c_uint64()
         _released(ctypes.c_long(_SYS_get_robust_list), ctypes.c_long(0), ctypes.byref(head), ctypes.byref(size))
         low, high = image_of(runtime)
-        said = Hello(version=1, runtime=1, hexversion=sys.hexversion, area=ctypes.addressof(self.area),
+        said = Hello(version=ABI_VERSION, runtime=1, hexversion=sys.hexversion, area=ctypes.addressof(self.area),
                      nonce=self.area.nonce, robust_delta=head.value - get_ident(), runtime_state=runtime,
                      none=id(None), image_low=low, image_high=high)
         if call(HELLO, ctypes.addressof(said)) != 0:
