@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Microseconds per notified call at several Python depths, with and without the walk, over an unnotified call.
 
-walk_probe PYTHON walk_bench.py [BATCHES]
+walk_probe PYTHON walk_bench.py [BATCHES [DEPTH,...]]
 Minima of batches, interleaved in one run: trust the differences. 40 functions of 4 libraries, all in the code table.
 """
 
@@ -17,7 +17,7 @@ client = harness.Client()
 client.hello()
 BATCHES = int(sys.argv[1]) if len(sys.argv) > 1 else 120
 CALLS = 100
-DEPTHS = (1, 5, 20, 50, 100)
+DEPTHS = tuple(map(int, sys.argv[2].split(","))) if len(sys.argv) > 2 else (1, 5, 20, 50, 100)
 number, test, operation, zero = ctypes.c_long(157), ctypes.c_ulong(harness.TEST_PRCTL), ctypes.c_ulong, ctypes.c_ulong(0)
 unnotified = (number, ctypes.c_ulong(3), zero, zero, zero, zero)  # PR_GET_DUMPABLE
 nothing = (number, test, operation(harness.NOTHING), zero, zero, zero)

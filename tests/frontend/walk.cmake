@@ -2,7 +2,7 @@
 find_program(LG_PYTHON311 python3.11 PATHS /usr/bin NO_DEFAULT_PATH)
 file(GLOB walk_pythons $ENV{HOME}/.pyenv/versions/3.9.*/bin/python3.9 $ENV{HOME}/.pyenv/versions/3.1[0-4].*/bin/python3.1[0-4])
 set(walk_folder ${CMAKE_CURRENT_SOURCE_DIR}/walk)
-set(LG_WALK_COMPARISONS 50000 CACHE STRING "Random comparisons of the walk per interpreter")
+set(LG_WALK_COMPARISONS 100000 CACHE STRING "Random comparisons of the walk per interpreter")
 
 add_executable(walk_probe ${walk_folder}/walk_probe.cc ${walk_folder}/guarded_child.cc)
 target_link_libraries(walk_probe PRIVATE lg_walk)

@@ -372,6 +372,37 @@ TEST(ThreadStates, BelongToTheStackTheyRunOn) {
   EXPECT_EQ(states({worker_runs}, kWorker, true), (List{0x2000}));
 }
 
+// The guess of the last call has only a part of the page: what lies beyond it must be read, not taken for zeros.
+TEST_F(Walker, ReadsAgainWhatTheGuessLeftOut) {
+  auto* page = static_cast<uint8_t*>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  ASSERT_NE(page, MAP_FAILED);
+  for (uint16_t library : {5, 6, 7, 8}) program_.tag({0x5000ull + library * 16, library, 0, 0});
+  const uint64_t cframe = program_.get(state_ + 56);
+  uint16_t library = 5;
+  for (const uint64_t offset : {3000ull, 8ull, 2000ull, 4000ull, 3000ull}) {
+    FakeProgram::put(FakeProgram::address(page) + offset, 0x5000ull + library * 16);
+    FakeProgram::put(FakeProgram::address(page) + offset + 8, 0);
+    FakeProgram::put(cframe, FakeProgram::address(page) + offset);
+    ASSERT_EQ(walk(), Walked::kStack);
+    EXPECT_EQ(stack_.flags, 0u);
+    EXPECT_EQ(stack_.caller, library) << offset;
+    library = library == 8 ? 5 : library + 1;
+  }
+  munmap(page, 4096);
+}
+
+// Codes that fall on one place of the cache keep their own entries.
+TEST_F(Walker, ManyCodesAreCachedAndNoneForAnother) {
+  for (uint64_t i = 0; i < 3000; i++) push_tagged(0x100000 + i * 48, static_cast<uint16_t>(4 + i % 1000));
+  for (int round = 0; round < 3; round++) {
+    ASSERT_EQ(walk(), Walked::kStack);
+    ASSERT_EQ(walker_->frames().size(), 3000u);
+    for (uint64_t i = 0; i < 3000; i++) EXPECT_EQ(walker_->frames()[2999 - i].library, 4 + i % 1000);
+  }
+  const CodeCounts& counts = walker_->code_counts();
+  EXPECT_GT(counts.cached, 4500u) << "most are found in the cache from the second walk on";
+}
+
 // Frames over more pages than the buffer has, visited so that pages are recycled.
 TEST_F(Walker, ReadsMorePagesThanItKeeps) {
   constexpr size_t kPages = 200;

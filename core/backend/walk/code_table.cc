@@ -17,7 +17,7 @@ bool same_code(const lg_code_entry& a, const lg_code_entry& b) { return a.code =
 }  // namespace
 
 CodeTable::CodeTable(ProcessMemory& memory, uint64_t table, const lg_python_program& program)
-    : memory_(memory), table_(table), program_(program), cache_(kCached) {}
+    : memory_(memory), table_(table), program_(program), cache_(kSets) {}
 
 CodeTable::~CodeTable() = default;
 
@@ -25,7 +25,13 @@ void CodeTable::at_epoch(uint64_t epoch) {
   if (epoch == epoch_) return;
   epoch_ = epoch;
   counts_.flushes++;
-  std::fill(cache_.begin(), cache_.end(), lg_code_entry{});
+  std::fill(cache_.begin(), cache_.end(), Set{});
+}
+
+const lg_code_entry* CodeTable::cached(uint64_t code) {
+  for (const lg_code_entry& entry : set_of(code).way)
+    if (entry.code == code) return &entry;
+  return nullptr;
 }
 
 uint32_t CodeTable::name(std::vector<lg_code_entry>& frames) {
@@ -33,9 +39,8 @@ uint32_t CodeTable::name(std::vector<lg_code_entry>& frames) {
   uint32_t flags = 0;
   uint64_t last_missing = 0;  // recursion: runs of one code
   for (lg_code_entry& frame : frames) {
-    const lg_code_entry& known = cached(frame.code);
-    if (known.code == frame.code) {
-      frame = known;
+    if (const lg_code_entry* known = cached(frame.code)) {
+      frame = *known;
       counts_.cached++;
       if (frame.library == LG_UNKNOWN) flags |= note_unknown();
     } else {
@@ -106,7 +111,9 @@ bool CodeTable::read_further(lg_code_entry& entry) {
 void CodeTable::take(lg_code_entry& entry, const lg_code_entry& found) {
   entry = found;
   if (entry.library >= LG_MAX_LIBRARIES) entry.library = LG_UNKNOWN;
-  cached(entry.code) = entry;
+  Set& set = set_of(entry.code);
+  std::copy_backward(set.way, set.way + kWays - 1, set.way + kWays);
+  set.way[0] = entry;
 }
 
 }  // namespace libguard

@@ -33,8 +33,13 @@ class CodeTable {
   const CodeCounts& counts() const { return counts_; }
 
  private:
-  static constexpr size_t kCached = 4096;
-  lg_code_entry& cached(uint64_t code) { return cache_[(code >> 4) * 0x9E3779B97F4A7C15ull >> 52]; }
+  // Four codes that share a place do not drive each other out: a frame that is missed costs as much as all others.
+  static constexpr size_t kWays = 4, kSets = 1024;
+  struct alignas(64) Set {
+    lg_code_entry way[kWays];  // the last one taken first
+  };
+  Set& set_of(uint64_t code) { return cache_[(code >> 4) * 0x9E3779B97F4A7C15ull >> 54]; }
+  const lg_code_entry* cached(uint64_t code);
   uint32_t note_unknown();
   bool read_missing();
   bool read_further(lg_code_entry& entry);
@@ -44,7 +49,7 @@ class CodeTable {
   uint64_t table_;
   lg_python_program program_;
   uint64_t epoch_ = 0;
-  std::vector<lg_code_entry> cache_;
+  std::vector<Set> cache_;
   std::vector<lg_code_entry> missing_;  // sorted by code
   std::vector<lg_code_bucket> buckets_;
   std::vector<iovec> to_, from_;

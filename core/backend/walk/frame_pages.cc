@@ -10,49 +10,66 @@
 #include <cstring>
 
 namespace libguard {
+namespace {
+
+// From 3.11 on the frames of deeper calls lie above.
+constexpr uint32_t kRoomBelow = 128, kRoomAbove = 512;
+constexpr size_t kRecycled = FramePages::kPages / 2;  // pages from here on make room for others
+
+}  // namespace
 
 void FramePages::start(ProcessMemory& memory) {
   memory_ = &memory;
   count_ = last_ = used_count_ = 0;
 }
 
-void FramePages::filled(size_t index, uint64_t address) {
-  pages_[index].address = address;
-  pages_[index].used = false;
+void FramePages::filled(size_t index, const UsedBytes& part) {
+  Page& page = pages_[index];
+  page.address = part.page;
+  page.low = part.low;
+  page.high = part.high;
+  page.used_low = kPage;
+  page.used_high = 0;
   count_ = std::max(count_, index + 1);
 }
 
-void FramePages::note_use(Page& page) {
-  if (page.used) return;
-  page.used = true;
-  if (used_count_ < kRemembered) used_[used_count_++] = page.address;
+void FramePages::note_use(Page& page, uint32_t low, uint32_t high) {
+  const bool first = page.used_high == 0;
+  page.used_low = std::min(page.used_low, low);
+  page.used_high = std::max(page.used_high, high);
+  // A page behind the remembered ones may make room for another: it is not worth a guess.
+  const auto index = static_cast<size_t>(&page - pages_.data());
+  if (first && used_count_ < kRemembered && index < kRecycled) used_[used_count_++] = index;
 }
 
-const FramePages::Page* FramePages::page(uint64_t address) {
-  if (last_ < count_ && pages_[last_].address == address) {
-    note_use(pages_[last_]);
-    return &pages_[last_];
-  }
-  size_t index = 0;
-  while (index < count_ && pages_[index].address != address) index++;
-  if (index == count_) {
-    if (count_ == kPages) index = count_ = kRemembered;  // the innermost stay
+// The page with these bytes of it; what is asked for beyond a guess is read whole.
+FramePages::Page* FramePages::page(uint64_t address, uint32_t low, uint32_t high) {
+  size_t index = last_;
+  if (index >= count_ || pages_[index].address != address)
+    for (index = 0; index < count_ && pages_[index].address != address;) index++;
+  if (index == count_ || low < pages_[index].low || high > pages_[index].high) {
+    if (index == kPages) index = count_ = kRecycled;  // the innermost stay
     if (!memory_->read(address, pages_[index].bytes.data(), kPage)) return nullptr;
-    filled(index, address);
+    if (index == count_) {
+      filled(index, {address, 0, kPage});
+    } else {
+      pages_[index].low = 0;
+      pages_[index].high = kPage;
+    }
   }
   last_ = index;
-  note_use(pages_[index]);
   return &pages_[index];
 }
 
 bool FramePages::read(void* to, size_t size, uint64_t address) {
   auto* out = static_cast<uint8_t*>(to);
   while (size > 0) {
-    const size_t offset = address % kPage;
-    const size_t part = std::min(size, kPage - offset);
-    const Page* from = page(address - offset);
+    const auto low = static_cast<uint32_t>(address % kPage);
+    const auto part = static_cast<uint32_t>(std::min<size_t>(size, kPage - low));
+    Page* from = page(address - low, low, low + part);
     if (!from) return false;
-    std::memcpy(out, from->bytes.data() + offset, part);
+    note_use(*from, low, low + part);
+    std::memcpy(out, from->bytes.data() + low, part);
     out += part;
     address += part;
     size -= part;
@@ -64,8 +81,12 @@ int FramePages::read_step(void* self, void* to, __u32 size, __u64 address) {
   return static_cast<FramePages*>(self)->read(to, size, address) ? 0 : -1;
 }
 
-size_t FramePages::used(uint64_t* addresses) const {
-  std::copy_n(used_.begin(), used_count_, addresses);
+size_t FramePages::used(UsedBytes* parts) const {
+  for (size_t i = 0; i < used_count_; i++) {
+    const Page& page = pages_[used_[i]];
+    const uint32_t low = page.used_low > kRoomBelow ? page.used_low - kRoomBelow : 0;
+    parts[i] = {page.address, low, std::min(kPage, page.used_high + kRoomAbove)};
+  }
   return used_count_;
 }
 

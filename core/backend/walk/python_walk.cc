@@ -13,7 +13,6 @@
 #include <cstring>
 #include <string>
 
-#include "core/backend/walk/frame_pages.h"
 #include "core/backend/walk/python_offsets.h"
 
 namespace libguard {
@@ -21,8 +20,6 @@ namespace {
 
 constexpr size_t kAreaHead = offsetof(lg_area, table);  // what may change: read with every call
 constexpr int kSearchAttempts = 16;
-
-static_assert(sizeof(ThreadCache::pages) == FramePages::kRemembered * sizeof(uint64_t));
 
 // One buffer for all programs: it is only good during one walk.
 FramePages& scratch() {
@@ -49,7 +46,7 @@ void fill_unknown(lg_stack* out) {
 
 // The batch that a call of a known thread starts with.
 struct Batch {
-  static constexpr size_t kFixed = 5;
+  static constexpr size_t kFixed = 4;
   iovec to[kFixed + FramePages::kRemembered];
   iovec from[kFixed + FramePages::kRemembered];
   size_t count = 0;
@@ -133,44 +130,42 @@ PythonWalker::Seen PythonWalker::check_area(size_t read) const {
 // unused.
 PythonWalker::Seen PythonWalker::read_cached(uint64_t fs, ThreadCache& cache) {
   uint8_t state[LG_STATE_BYTES];
-  uint64_t link = 0, interpreters = 0, frame = 0;
+  uint64_t link = 0, interpreters = 0;
   Batch batch;
   batch.add(&area_, hello_.area, kAreaHead);
   if (!cache.state) {
     const Seen seen = check_area(memory_.read_batch(batch.to, batch.from, batch.count));
     return seen == Seen::kYes ? Seen::kSearch : seen;
   }
-  const bool in_cframe = offsets_.cframe_frame != LG_NO_OFFSET;
   batch.add(state, cache.state, sizeof(state));
   batch.add(&link, cache.link, sizeof(link));
   batch.add(&interpreters, program_.interpreters, sizeof(interpreters));
-  if (in_cframe && cache.cframe) batch.add(&frame, cache.cframe + offsets_.cframe_frame, sizeof(frame));
   const size_t needed = batch.bytes;
   FramePages& pages = scratch();
-  for (uint32_t i = 0; i < cache.page_count; i++) batch.add(pages.slot(i), cache.pages[i], FramePages::kPage);
+  for (uint32_t i = 0; i < cache.page_count; i++) {
+    const UsedBytes& part = cache.pages[i];
+    batch.add(pages.slot(i, part), part.page + part.low, part.high - part.low);
+  }
 
   const size_t read = memory_.read_batch(batch.to, batch.from, batch.count);
   const Seen seen = check_area(read);
   if (seen != Seen::kYes) return seen;
   if (read < needed) return Seen::kSearch;
-  for (uint32_t i = 0; needed + (i + 1) * FramePages::kPage <= read; i++) pages.filled(i, cache.pages[i]);
+  size_t end = needed;
+  for (uint32_t i = 0; i < cache.page_count; i++) {
+    end += cache.pages[i].high - cache.pages[i].low;
+    if (end > read) break;
+    pages.filled(i, cache.pages[i]);
+  }
   // A freed state may look whole, but nothing links to it. A second interpreter may hold more of this thread's frames.
   if (link != cache.state || lg_python_link(&offsets_, state) != cache.link || interpreters != cache.interpreters ||
       lg_load(state, offsets_.state_thread) != fs)
     return Seen::kSearch;
 
+  // The cframe stands on the C stack, as the entry frames of 3.12 do: one more page like theirs.
   lg_python_cursor cursor{};
-  const uint64_t cframe = in_cframe ? lg_load(state, offsets_.state_cframe) : 0;
-  if (in_cframe && cframe && cframe == cache.cframe) {
-    cursor.state = cache.state;
-    cursor.frame = frame;
-    cursor.c_stack = cframe;
-  } else {
-    lg_reader reader = pages.reader();
-    if (in_cframe) reader = {read_memory, &memory_};
-    if (lg_python_first(&reader, &offsets_, cache.state, state, &cursor) == LG_STEP_FAULT) flags_ |= LG_STACK_FAULT;
-    cache.cframe = cframe;
-  }
+  lg_reader reader = pages.reader();
+  if (lg_python_first(&reader, &offsets_, cache.state, state, &cursor) == LG_STEP_FAULT) flags_ |= LG_STACK_FAULT;
   stacks_.push_back(cursor);
   return Seen::kYes;
 }
@@ -204,6 +199,7 @@ bool PythonWalker::search(pid_t tid, uint64_t fs, ThreadCache& cache) {
   for (int attempt = 0; attempt < kSearchAttempts; attempt++) {
     if (attempt) counts_.retries++;
     stacks_.clear();
+    scratch().start(memory_);
     if (!search_once(tid, fs, search, cache)) continue;
     if (stacks_.empty()) flags_ |= LG_STACK_NO_STATE;
     if (!stacks_.empty()) cache.had_state = true;
@@ -251,10 +247,9 @@ bool PythonWalker::open_state(const SeenState& seen, ThreadCache& cache) {
   cache.link = lg_python_link(&offsets_, bytes);
   if (!memory_.read(cache.link, &linked) || linked != seen.state) return false;
   if (lg_load(bytes, offsets_.state_thread) != seen.thread) return false;
-  lg_reader reader{read_memory, &memory_};
+  lg_reader reader = scratch().reader();
   lg_python_cursor cursor{};
   if (lg_python_first(&reader, &offsets_, seen.state, bytes, &cursor) == LG_STEP_FAULT) return false;
-  cache.cframe = offsets_.cframe_frame != LG_NO_OFFSET ? cursor.c_stack : 0;
   stacks_.push_back(cursor);
   return true;
 }

@@ -15,6 +15,7 @@
 #include "bpf/abi.h"
 #include "bpf/walk_cpython.h"
 #include "core/backend/walk/code_table.h"
+#include "core/backend/walk/frame_pages.h"
 #include "core/backend/walk/own_word.h"
 #include "core/backend/walk/process_memory.h"
 #include "core/backend/walk/thread_states.h"
@@ -24,11 +25,10 @@ namespace libguard {
 
 // What the walker remembers about one thread between its calls. Start a new one at each birth of a thread.
 struct ThreadCache {
-  uint64_t state = 0;         // its only thread state; 0: search
-  uint64_t link = 0;          // address of the pointer that must point to it while it is linked
-  uint64_t interpreters = 0;  // head of the list of interpreters when there was only one
-  uint64_t cframe = 0;
-  uint64_t pages[12] = {};  // of frames of the last call, innermost first
+  uint64_t state = 0;                        // its only thread state; 0: search
+  uint64_t link = 0;                         // address of the pointer that must point to it while it is linked
+  uint64_t interpreters = 0;                 // head of the list of interpreters when there was only one
+  UsedBytes pages[FramePages::kRemembered];  // that the last call's walk used, innermost first
   uint32_t page_count = 0;
   bool had_state = false;  // a later NO_STATE means that the thread is ending
 };

@@ -77,7 +77,7 @@ class Probe {
   bool report() const {
     WalkCounts sum;
     CodeCounts codes;
-    uint64_t reads = 0;
+    uint64_t reads = 0, pieces = 0;
     for (const auto& [pid, program] : programs_) {
       if (!program->walker) continue;
       const WalkCounts& counts = program->walker->counts();
@@ -90,11 +90,12 @@ class Probe {
       codes.cached += program->walker->code_counts().cached;
       codes.read += program->walker->code_counts().read;
       reads += program->memory.counts().calls;
+      pieces += program->memory.counts().pieces;
     }
     std::printf("comparisons %" PRIu64 " mismatches %" PRIu64 " | walks %" PRIu64 " frames %" PRIu64 " reads %" PRIu64
-                " searches %" PRIu64 " named %" PRIu64 " retries %" PRIu64 " faults %" PRIu64 " codes cached %" PRIu64
-                " read %" PRIu64 "\n",
-                comparisons_, mismatches_, sum.walks, sum.frames, reads, sum.searches, sum.named, sum.retries,
+                " pieces %" PRIu64 " searches %" PRIu64 " named %" PRIu64 " retries %" PRIu64 " faults %" PRIu64
+                " codes cached %" PRIu64 " read %" PRIu64 "\n",
+                comparisons_, mismatches_, sum.walks, sum.frames, reads, pieces, sum.searches, sum.named, sum.retries,
                 sum.faults, codes.cached, codes.read);
     return comparisons_ > 0 && mismatches_ == 0;
   }
