@@ -25,6 +25,12 @@ bool is_own_factory(uint32_t function) {
          function == function_named("dataclasses._FuncBuilder.add_fns_to_class");
 }
 
+// The proxies of multiprocessing's managers: while its body runs, the module makes functions of names that stand in it.
+bool makes_own_proxies(uint32_t maker, const lg_code_entry& below) {
+  return maker == function_named("multiprocessing.managers.MakeProxyType") &&
+         below.function == function_named("multiprocessing.managers.<module>");
+}
+
 // Loaders with a file read it through the open-code hook, which makes their code known. What else comes into being
 // above the import machinery came from a loader or finder that is no longer on the stack: whoever imports is not its
 // maker.
@@ -46,10 +52,13 @@ Origin creator() {
   py.Py_IncRef(innermost);
   lg_code_entry entry = {};
   bool own_factory = false, loading = false;
+  uint32_t above = 0;  // the function of the frame inside of this one
   for (Object* frame = innermost; frame;) {
     Owned here(frame);
     if (!entry_of_frame(frame, &entry)) return kNobody;
     if (entry.library != LG_RUNTIME) return loading ? kNobody : Origin{entry.library, 0, 0, true};
+    if (makes_own_proxies(above, entry)) return kRuntimeItself;
+    above = frame == innermost ? entry.function : 0;
     if (frame == innermost) own_factory = is_own_factory(entry.function);
     loading |= is_loading(entry);
     if (loading && !own_factory) return kNobody;

@@ -135,7 +135,7 @@ def run_work(setting, names, rules, rows, thorough):
             events, wrong = setting.refusals(name, "other")
             row.work_refused += [f"{name}: {harness.tell_event(event)}" for event in events]
             row.broken += [f"{name}: {wrong}"] if wrong else []
-        for name in [name for name in names if name in nothing_broken.NEW]:
+        for name in names:
             row.new_refused += len(setting.refusals(name, "new")[0])
         print(f"  {rule}: {len(row.work_refused)} false refusals {' / '.join(row.work_refused[:3])}", flush=True)
 
@@ -190,7 +190,7 @@ def main():
     chosen = set(options.only.split(",")) if options.only else None
     victims = [victim for victim in attack_corpus.manifest.victims()
                if not victim.hole and attack_corpus.kernel_has(victim.needs)]
-    works = [*nothing_broken.SERVERS, *nothing_broken.SCRIPTS]
+    works = list(nothing_broken.WORKLOADS)
     unknown = set(wanted) - set(says) | (chosen or set()) - {victim.name for victim in victims} - set(works)
     if unknown:
         sys.exit(f"ablation: unknown: {', '.join(sorted(unknown))}")

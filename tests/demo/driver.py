@@ -96,6 +96,14 @@ def benign_other(port, listener_port):
     return client
 
 
+def benign_new(port, listener_port):
+    """A feature that nobody used before: a link to the newest attachment. A refusal is an answer, too."""
+    client = Client(port)
+    client.send("GET", "/health")
+    client.send("POST", "/attachments/newest.bin?link=newest", b"an attachment", expect=(201, 500))
+    return client
+
+
 @dataclasses.dataclass(frozen=True)
 class Attack:
     name: str

@@ -103,16 +103,31 @@ def pip_install(venv, *arguments):
         raise Broken(f"pip install {' '.join(arguments)}: {done.stderr.strip().splitlines()[-1:]}")
 
 
+def serving_wheel(python, out_dir):
+    """A wheel of the Python package's part that programs call, `libguard.serving()`; without the module for tools."""
+    source = os.path.join(ROOT, "frontends", "cpython", "package")
+    folder = os.path.join(out_dir, "libguard")
+    os.makedirs(os.path.join(folder, "libguard"), exist_ok=True)
+    for name in ("__init__.py", "_error.py"):
+        shutil.copy(os.path.join(source, "libguard", name), os.path.join(folder, "libguard", name))
+    include = subprocess.run([python, "-c", "import sysconfig; print(sysconfig.get_path('include'))"], check=True,
+                             capture_output=True, text=True).stdout.strip()
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-DPy_LIMITED_API=0x03090000", "-I", include, "-o",
+                    os.path.join(folder, "libguard", "_client.abi3.so"), os.path.join(source, "client.c")], check=True)
+    return wheel.build_wheel(folder, out_dir)
+
+
 def shape_files(package):
     """Archive names of the victims' shapes inside `package`."""
     return [(f"{package}/shapes/{name}", path) for name, path in wheel.files_below(os.path.join(VICTIMS, "shapes"))]
 
 
-def make_environment(name, python, account, requirements=(), libraries=(), with_shapes=()):
+def make_environment(name, python, account, requirements=(), libraries=(), with_shapes=(), serving=False):
     """A virtual environment of pinned distributions and of libraries built here; made once per state of its sources."""
     venv = os.path.join(WORK, f"{name}-{version_of(python)}{account.suffix}")
     folders = [os.path.join(VICTIMS, "libraries", library) for library in libraries]
-    sources = [*requirements, *folders] + ([os.path.join(VICTIMS, "shapes")] if with_shapes else [])
+    package = [os.path.join(ROOT, "frontends", "cpython", "package")] if serving else []
+    sources = [*requirements, *folders, *package] + ([os.path.join(VICTIMS, "shapes")] if with_shapes else [])
     digest, stamp = digest_of(*sources), os.path.join(venv, "made-from")
     if os.path.exists(stamp) and open(stamp, encoding="utf-8").read() == digest:
         return venv
@@ -127,6 +142,8 @@ def make_environment(name, python, account, requirements=(), libraries=(), with_
         package = os.path.basename(folder)
         path = wheel.build_wheel(folder, wheels, shape_files(package) if package in with_shapes else ())
         pip_install(venv, "--no-deps", "--no-index", path)
+    if serving:
+        pip_install(venv, "--no-deps", "--no-index", serving_wheel(python, wheels))
     with open(stamp, "w", encoding="utf-8") as file:
         file.write(digest)
     account.own(venv)

@@ -2,9 +2,13 @@
 """A Starlette application for uvicorn: plain and streamed answers, threads, files."""
 
 import asyncio
+import contextlib
 import os
 import socket
 
+import anyio
+import libguard
+from shelf import Shelf
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
@@ -68,7 +72,50 @@ async def tell(request):
     return PlainTextResponse("told")
 
 
-app = Starlette(routes=[
+async def put(request):
+    return PlainTextResponse(str(await run_in_threadpool(Shelf(DATA).put, request.path_params["name"], await request.body())))
+
+
+async def turn_over(request):
+    name = request.path_params["name"]
+    folder = anyio.Path(DATA, "turned-" + name)
+    await folder.mkdir()
+    size = await run_in_threadpool(Shelf(str(folder)).turn_over, name, await request.body())
+    await folder.rmdir()
+    return PlainTextResponse(str(size))
+
+
+async def stream_in(request):
+    """Writes an upload as it comes, part by part, and publishes it when it is whole."""
+    draft = anyio.Path(DATA, "stream.draft")
+    async with await anyio.open_file(draft, "wb") as file:
+        async for part in request.stream():
+            await file.write(part)
+    await draft.chmod(0o600)
+    await draft.rename(os.path.join(DATA, "streamed"))
+    found = [path.name async for path in anyio.Path(DATA).glob("stream*")]
+    await anyio.Path(DATA, "streamed").unlink()
+    return PlainTextResponse(" ".join(found))
+
+
+async def convert(request):
+    """Has a program convert an upload."""
+    try:
+        done = await anyio.run_process(["/usr/bin/tr", "a-z", "A-Z"], input=await request.body())
+    except PermissionError as error:
+        return PlainTextResponse(f"refused: {error}")
+    return PlainTextResponse(done.stdout)
+
+
+@contextlib.asynccontextmanager
+async def lifespan(application):
+    libguard.serving()
+    yield
+
+
+app = Starlette(lifespan=lifespan, routes=[
     Route("/", index), Route("/upload", upload, methods=["POST"]), Route("/download", download), Route("/stream", stream),
     Route("/rearrange", rearrange, methods=["POST"]), Route("/resolve", resolve), Route("/tell", tell),
+    Route("/shelf/{name}", put, methods=["PUT"]), Route("/shelf/{name}", turn_over, methods=["POST"]),
+    Route("/stream", stream_in, methods=["POST"]), Route("/convert", convert, methods=["POST"]),
 ])

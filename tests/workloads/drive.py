@@ -12,9 +12,9 @@ import urllib.error
 import urllib.request
 
 
-def ask(port, path, body=None, method=None):
+def ask(port, path, body=None, method=None, headers=()):
     """Text of an answer that must be one."""
-    headers = {"Content-Type": "application/json"} if isinstance(body, dict) else {}
+    headers = {"Content-Type": "application/json"} if isinstance(body, dict) else dict(headers)
     data = json.dumps(body).encode() if isinstance(body, dict) else body
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, headers, method=method)
     with urllib.request.urlopen(request, timeout=20) as answer:
@@ -26,10 +26,17 @@ def ask_many(port, paths, threads=8):
         return list(executor.map(lambda path: ask(port, path), paths))
 
 
+def send_form(port, path, data):
+    """A form with one file, as a browser sends it; the text of the answer."""
+    body = b"--part\r\nContent-Disposition: form-data; name=\"file\"; filename=\"up\"\r\n\r\n" + data + b"\r\n--part--\r\n"
+    return ask(port, path, body, "POST", {"Content-Type": "multipart/form-data; boundary=part"})
+
+
 def gunicorn_learn(port, listener_port):
     ask_many(port, ["/", "/?count=5"] * 20)
     ask(port, "/entries", {"text": "learned"})
     ask(port, "/source")
+    assert ask(port, "/shelf/learned", b"x" * 99, "PUT") == "99"
     ask(port, "/entries")
     kill_a_worker(port)
     ask_many(port, ["/"] * 20)
@@ -40,6 +47,11 @@ def gunicorn_other(port, listener_port):
         ask(port, "/entries", {"text": f"entry {number}"})
     for size in (20, 20_000):
         ask(port, "/archive", os.urandom(size), "POST")
+    for size in (50, 200_000):
+        assert ask(port, "/shelf/turned", os.urandom(size), "POST") == str(size)
+    assert send_form(port, "/form", b"y" * 90_000) == "90000"
+    assert ask(port, "/form", headers={"Range": "bytes=100-199"}) == "y" * 100
+    ask(port, "/log", b"", "POST")
     ask_many(port, [f"/?count={number}" for number in range(80)], threads=16)
     for _ in range(3):
         kill_a_worker(port)
@@ -64,6 +76,7 @@ def uvicorn_learn(port, listener_port):
     assert ask(port, "/") == "hello world"
     ask(port, "/upload", b"first", "POST")
     ask(port, "/download")
+    assert ask(port, "/shelf/learned", b"x" * 99, "PUT") == "99"
     ask(port, f"/resolve?port={listener_port}")
     ask(port, f"/tell?port={listener_port}")
 
@@ -75,11 +88,34 @@ def uvicorn_other(port, listener_port):
         ask(port, "/upload", os.urandom(size), "POST")
     ask_many(port, ["/download"] * 5)
     ask(port, "/rearrange", b"", "POST")
+    for size in (60, 100_000):
+        assert ask(port, f"/shelf/turned-{size}", os.urandom(size), "POST") == str(size)
+    assert "streamed" in ask(port, "/stream", os.urandom(400_000), "POST")
     ask_many(port, [f"/tell?port={listener_port}"] * 5)
     try:
         ask(port, "/nowhere")
     except urllib.error.HTTPError as error:
         assert error.code == 404
+
+
+def gunicorn_new(port, listener_port):
+    """An upload that does not fit into memory: werkzeug makes a file for it."""
+    ask(port, "/")
+    send_form(port, "/form", b"y" * 700_000)
+
+
+def uvicorn_new(port, listener_port):
+    """Starts a program for each upload."""
+    ask(port, "/")
+    ask(port, "/convert", b"text", "POST")
+
+
+def gunicorn_client(which, port, listener_port):
+    {"learn": gunicorn_learn, "other": gunicorn_other, "new": gunicorn_new}[which](port, listener_port)
+
+
+def uvicorn_client(which, port, listener_port):
+    {"learn": uvicorn_learn, "other": uvicorn_other, "new": uvicorn_new}[which](port, listener_port)
 
 
 class Pages(http.server.BaseHTTPRequestHandler):
@@ -99,11 +135,25 @@ class Pages(http.server.BaseHTTPRequestHandler):
             self._answer(302, b"", Location="/plain")
         elif self.path == "/missing":
             self._answer(404, b"missing")
+        elif self.path == "/slow":
+            self.rfile.read(1)  # never comes: the client gives up
+        elif "Range" in self.headers:
+            first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
+            self._answer(206, b"x" * (last - first + 1))
         else:
             self._answer(200, b"x" * 3_000_000 if self.path == "/large" else b"plain")
 
     def do_POST(self):
         self._answer(200, self.rfile.read(int(self.headers["Content-Length"])))
+
+    def do_PUT(self):
+        """A chunked upload; the answer is its size."""
+        total = 0
+        while size := int(self.rfile.readline(), 16):
+            total += len(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        self._answer(200, str(total).encode())
 
     def log_message(self, *arguments):
         """Nobody reads it."""

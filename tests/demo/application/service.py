@@ -8,8 +8,10 @@ templates of its users, and trusts its libraries.
 """
 
 import argparse
+import mmap
 import os
 import pickle
+import shutil
 import signal
 import threading
 
@@ -94,20 +96,28 @@ def attach(name):
     if request.args.get("keep") != "aside":
         with open(path, "wb") as file:
             file.write(request.get_data())
+        os.chmod(path, 0o640)
+        if "link" in request.args:
+            os.symlink(path, os.path.join(folder, os.path.basename(request.args["link"])))
         return "", 201
     return keep_aside(folder, path), 201
 
 
 def keep_aside(folder, path):
-    """Writes a draft in a folder of its own, cuts it to size and renames it: more kinds of calls than a plain write."""
+    """Publishes an attachment by renaming, with an index that other processes map: more than a plain write."""
     drafts = os.path.join(folder, "drafts")
-    os.mkdir(drafts)
+    os.makedirs(os.path.join(drafts, "old"))
     draft = os.path.join(drafts, "draft")
-    with open(draft, "wb") as file:
+    with open(draft, "w+b") as file:
         file.write(request.get_data())
+        file.flush()
+        with mmap.mmap(file.fileno(), 8) as index:
+            index[:8] = len(request.get_data()).to_bytes(8, "little")
     os.truncate(draft, min(64, os.path.getsize(draft)))
+    shutil.copystat(__file__, draft)
     os.rename(draft, path)
-    os.rmdir(drafts)
+    os.rmdir(os.path.join(drafts, "old"))
+    shutil.rmtree(drafts)
     return "kept aside"
 
 
