@@ -65,9 +65,10 @@ class Accepter {
   LibraryRules& open(const std::string& name) {
     LibraryRules& rules = done_.policy.libraries[name];
     if (rules.grant) return rules;
-    // A grant replaces what the profile says, so it starts with that.
+    // A grant replaces what the profile says, so it starts with that; the defaults are held anyhow.
     const Rules::Entry* known = rules_.entry(name);
     rules.grant = known ? known->learned : Grants{};
+    remove_grants(*rules.grant, everywhere(done_.policy.defaults));
     if (known)
       for (const auto& [group, names] : known->functions) rules.functions.emplace(group, names);
     return rules;

@@ -88,6 +88,8 @@ bool is_exact_group(lg_group group) {
   }
 }
 
+bool is_judged_by_caller(lg_group group) { return group == LG_GROUP_OBJECT_THEFT; }
+
 RightSet widened(Right right, bool exact) {
   RightSet set;
   std::string name = right_name(right);

@@ -26,6 +26,7 @@ std::vector<std::string> names_of(const RightSet& rights);
 
 // Rights that are granted one by one even where others are granted by group.
 bool is_exact_group(lg_group group);
+bool is_judged_by_caller(lg_group group);  // @object-theft: being on the stack of it is nobody's fault
 // The right, or its whole group where grants go by group.
 RightSet widened(Right right, bool exact);
 

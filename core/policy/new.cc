@@ -53,7 +53,7 @@ std::vector<std::string> danger_comments(const Profile& profile, const std::stri
   for (const Observation& seen : profile.observations) {
     lg_group group = group_of(seen.right);
     auto role = is_dangerous(group) ? role_in(seen, library) : std::nullopt;
-    if (!role) continue;
+    if (!role || (is_judged_by_caller(group) && *role != Role::kCaller)) continue;
     Sample& sample = samples[group];
     if (sample.seen == nullptr || rank(*role) < rank(sample.role)) sample = {&seen, *role};
   }
@@ -70,6 +70,15 @@ Grants widened_grants(const Grants& learned, bool exact) {
     for (const auto& [role, rights] : roles)
       for (Right right : rights.rights()) wide[phase][role].add(widened(right, exact));
   return wide;
+}
+
+// Nobody is refused for being on the stack of these: a grant would say something that does not matter.
+void drop_unjudged(Grants& grants) {
+  RightSet unjudged;
+  for (int group = 0; group < LG_GROUPS; group++)
+    if (is_judged_by_caller(static_cast<lg_group>(group))) unjudged.add(static_cast<lg_group>(group));
+  for (auto& [phase, roles] : grants)
+    for (Role role : {Role::kStack, Role::kSpawned}) roles[role].remove(unjudged);
 }
 
 // What is not dangerous is judged on the stack only: granted in every role, it is a plain list.
@@ -133,6 +142,7 @@ Result<std::string> new_policy(const Profile& profile, const std::string& profil
     LibraryRules rules;
     Grants grants = widened_grants(learned.grants(library), options.exact);
     level_harmless(grants);
+    drop_unjudged(grants);
     remove_grants(grants, held_by_itself(library, policy));
     for (lg_group group : {LG_GROUP_EXEC, LG_GROUP_PROCESS})
       if (auto functions = learned.functions(library, group); !functions.empty()) rules.functions[group] = functions;

@@ -122,6 +122,7 @@ class Pages(http.server.BaseHTTPRequestHandler):
     """What the requests workload asks for."""
 
     protocol_version = "HTTP/1.1"
+    wheels = ""  # the folder that is offered as a package index below /simple/
 
     def _answer(self, status, body, **headers):
         self.send_response(status)
@@ -135,6 +136,13 @@ class Pages(http.server.BaseHTTPRequestHandler):
             self._answer(302, b"", Location="/plain")
         elif self.path == "/missing":
             self._answer(404, b"missing")
+        elif self.path.startswith("/simple/"):
+            name = self.path.split("/")[2]
+            links = "".join(f"<a href='/wheels/{file}'>{file}</a>" for file in os.listdir(self.wheels) if file.startswith(name))
+            self._answer(200, links.encode(), **{"Content-Type": "text/html"})
+        elif self.path.startswith("/wheels/"):
+            with open(os.path.join(self.wheels, os.path.basename(self.path)), "rb") as file:
+                self._answer(200, file.read())
         elif self.path == "/slow":
             self.rfile.read(1)  # never comes: the client gives up
         elif "Range" in self.headers:
@@ -159,8 +167,9 @@ class Pages(http.server.BaseHTTPRequestHandler):
         """Nobody reads it."""
 
 
-def serve_pages():
-    """A web server for clients in a thread of this process; its port."""
+def serve_pages(wheels):
+    """A web server for clients, and an index of the wheels, in a thread of this process; its port."""
+    Pages.wheels = wheels
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server.server_address[1]

@@ -116,7 +116,6 @@ def keep_aside(folder, path):
     os.truncate(draft, min(64, os.path.getsize(draft)))
     shutil.copystat(__file__, draft)
     os.rename(draft, path)
-    os.rmdir(os.path.join(drafts, "old"))
     shutil.rmtree(drafts)
     return "kept aside"
 

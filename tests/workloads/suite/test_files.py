@@ -42,6 +42,7 @@ def test_rearrange_shared(tmp_path, caplog):
     with open(tmp_path / "shared", "w+b") as file:
         file.truncate(4096)
         os.fchmod(file.fileno(), 0o600)
+        os.fchown(file.fileno(), -1, os.getgid())
         with mmap.mmap(file.fileno(), 4096) as view:
             view[:2] = b"ok"
     with sqlite3.connect(tmp_path / "table") as table:
@@ -51,6 +52,22 @@ def test_rearrange_shared(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         logging.info("%s", (tmp_path / "shared").read_bytes()[:2])
     assert "ok" in caplog.text
+
+
+def test_rearrange_relative(tmp_path):
+    """By descriptor of the folder, as careful programs do."""
+    (tmp_path / "note").write_text("hello")
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        os.mkdir("inner", dir_fd=folder)
+        os.rename("note", "inner/note", src_dir_fd=folder, dst_dir_fd=folder)
+        os.chmod("inner/note", 0o600, dir_fd=folder)
+        os.chown("inner/note", -1, os.getgid(), dir_fd=folder)
+        os.unlink("inner/note", dir_fd=folder)
+    finally:
+        os.close(folder)
+    shutil.chown(tmp_path / "inner", os.getuid())
+    (tmp_path / "inner").rmdir()
 
 
 def test_new_pipe(tmp_path):
