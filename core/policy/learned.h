@@ -20,7 +20,8 @@ class Learned {
 
   // Rights of the library; without a version: of all its versions, and so for a version that was never seen. Rights
   // that are not dangerous are held in both phases. Dangerous ones: seen in serving, then in init too (a process only
-  // ever loses them); seen in init only, then in init only, unless the recording never came to serving.
+  // ever loses them); seen in init only, then in init only, unless the recording never came to serving. What is judged
+  // by the caller alone is held as caller alone.
   Grants grants(const std::string& library) const;
   // Direct callers for @exec or @process.
   std::set<std::string> functions(const std::string& library, lg_group group) const;

@@ -72,15 +72,6 @@ Grants widened_grants(const Grants& learned, bool exact) {
   return wide;
 }
 
-// Nobody is refused for being on the stack of these: a grant would say something that does not matter.
-void drop_unjudged(Grants& grants) {
-  RightSet unjudged;
-  for (int group = 0; group < LG_GROUPS; group++)
-    if (is_judged_by_caller(static_cast<lg_group>(group))) unjudged.add(static_cast<lg_group>(group));
-  for (auto& [phase, roles] : grants)
-    for (Role role : {Role::kStack, Role::kSpawned}) roles[role].remove(unjudged);
-}
-
 // What is not dangerous is judged on the stack only: granted in every role, it is a plain list.
 void level_harmless(Grants& grants) {
   for (auto& [phase, roles] : grants) {
@@ -142,7 +133,6 @@ Result<std::string> new_policy(const Profile& profile, const std::string& profil
     LibraryRules rules;
     Grants grants = widened_grants(learned.grants(library), options.exact);
     level_harmless(grants);
-    drop_unjudged(grants);
     remove_grants(grants, held_by_itself(library, policy));
     for (lg_group group : {LG_GROUP_EXEC, LG_GROUP_PROCESS})
       if (auto functions = learned.functions(library, group); !functions.empty()) rules.functions[group] = functions;

@@ -15,6 +15,15 @@ namespace {
 
 constexpr lg_group kCellGroups[] = {LG_GROUP_EXEC, LG_GROUP_PROCESS};
 
+// Nobody is refused for being on the stack of these: a grant would say something that does not matter.
+void drop_unjudged(Grants& grants) {
+  RightSet unjudged;
+  for (int group = 0; group < LG_GROUPS; group++)
+    if (is_judged_by_caller(static_cast<lg_group>(group))) unjudged.add(static_cast<lg_group>(group));
+  for (auto& [phase, roles] : grants)
+    for (Role role : {Role::kStack, Role::kSpawned}) roles[role].remove(unjudged);
+}
+
 Grants phase_shape(const Profile::Rights& seen, bool knows_serving) {
   Grants grants;
   for (Role role : kEveryRole) {
@@ -30,6 +39,7 @@ Grants phase_shape(const Profile::Rights& seen, bool knows_serving) {
     grants[Phase::kInit][role] = all;
     grants[Phase::kServing][role] = late;
   }
+  drop_unjudged(grants);
   return grants;
 }
 

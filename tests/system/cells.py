@@ -67,6 +67,10 @@ class Cells:
         """The part of the cells that is denied."""
         return 1 - len(self.granted(phase, as_caller)) / self.total
 
+    def counts(self):
+        """How many are granted: init in any role and as caller, serving likewise."""
+        return tuple(len(self.granted(phase, as_caller)) for phase in PHASES for as_caller in (False, True))
+
     @property
     def work(self):
         """The phase in which the program does its work: serving, if it says so."""

@@ -220,6 +220,19 @@ TEST_F(NewPolicy, KeepsRolesApart) {
   EXPECT_FALSE(holds(rules, "pkg:pypi/maker", "connect", Role::kStack));
 }
 
+// Being on the stack of a theft is not judged, so it is not granted either.
+TEST_F(NewPolicy, GrantsTheftToCallersOnly) {
+  Profile profile = seen("pkg:pypi/caller@1", "py:sys._getframe", Phase::kInit);
+  profile.observations[0].libraries.push_back("pkg:pypi/above@1");
+  profile.derive();
+  std::string text = made(profile);
+  Rules rules = rules_of(text, &profile);
+  EXPECT_TRUE(judge(rules, profile.observations[0]).allowed);
+  EXPECT_TRUE(holds(rules, "pkg:pypi/caller", "py:gc.get_objects", Role::kCaller));
+  EXPECT_FALSE(holds(rules, "pkg:pypi/above", "py:sys._getframe", Role::kStack));
+  EXPECT_EQ(text.find("as stack"), std::string::npos) << text;
+}
+
 TEST_F(NewPolicy, GrantsByGroupOrByExactRight) {
   Profile profile = merge(seen("pkg:pypi/x@1", "connect", Phase::kInit), seen("pkg:pypi/x@1", "ptrace", Phase::kInit));
   profile = merge(profile, seen("pkg:pypi/x@1", "openat:write", Phase::kInit));
@@ -333,6 +346,13 @@ TEST(GrantLine, EmptyWhereNothingHelps) {
   for (const char* name : {"unknown", "runtime", "startup"})
     EXPECT_EQ(rules.grant_line(deviation(name, "caller", "execve")), "") << name;
   EXPECT_EQ(rules.grant_line(deviation("pkg:pypi/x@1", "caller", "execve")), "");
+}
+
+// What a library holds by default is not written down when its first grant is.
+TEST(Accept, LeavesDefaultsOut) {
+  Profile profile = seen("pkg:pypi/x@1", "openat:read", Phase::kInit);
+  Event event = deviation("pkg:pypi/x@1", "stack", "mkdir");
+  EXPECT_EQ(compiled("", &profile).grant_line(event), "pkg:pypi/x: { grant: [\"@file-write\"] }");
 }
 
 TEST(Accept, InitStaysInInitWherePhasesMatter) {
