@@ -52,6 +52,17 @@ TEST_F(NotifyShieldTest, LandlockClosesIt) {
   }
 }
 
+// Nothing can be made beside a kept directory, and that is no secret.
+TEST_F(NotifyShieldTest, ClosedDirectoriesAreTold) {
+  options.landlock = true;
+  std::ofstream(root + "/there/file") << "text";
+  EXPECT_EQ(guest({"rename", root + "/there/file", root + "/beside"}), EPERM);
+  EXPECT_EQ(guest({"unlink", root + "/missing"}), ENOENT) << "fails by itself";
+  ASSERT_EQ(guard.tampers.size(), 1u);
+  EXPECT_NE(guard.tampers[0].find("Landlock keeps closed"), std::string::npos);
+  EXPECT_EQ(guard.tampered_paths[0], root + "/beside");
+}
+
 TEST_F(NotifyShieldTest, OtherWorkGoesOn) {
   options.landlock = true;
   EXPECT_EQ(guest({"create", root + "/there/made"}), 0);

@@ -57,6 +57,7 @@ NotifyBackend::NotifyBackend(BackendOptions options, Handler& handler)
                }) {
   LG_CHECK(options_.matrix != nullptr);
   shield_.protect(handler_.protected_paths());
+  paths_.close_only(shield_.closed());
   for (int nr = 0; nr < 512; nr++) traits_[nr] = traits_of(nr);
   for (uint32_t right = 0; right < LG_MAX_RIGHTS; right++) dangerous_[right] = lg_is_dangerous(lg_group_of(right)) != 0;
 }
@@ -163,6 +164,7 @@ void NotifyBackend::handle_marker(Thread& thread, const seccomp_notif& call) {
     std::vector<std::string> known = handler_.protected_paths();
     shield_.protect(known);
     paths_.protect_only(std::move(known));
+    paths_.close_only(shield_.closed());
     if (options_.on_protections) options_.on_protections();
   }
   if (answer.descriptor >= 0) {
@@ -249,7 +251,7 @@ void NotifyBackend::carry_on(Thread& thread, const seccomp_notif& call) {
   if ((traits & kPath) && paths_.active()) {  // a hello may have made protected paths known
     Paths::Outcome outcome = paths_.apply(thread, call.data);
     if (outcome.kind == Paths::Outcome::kRefuse) {
-      if (outcome.guarded) return tamper(thread, call, "write to a protected file", outcome.path);
+      if (outcome.guarded) return tamper(thread, call, outcome.what, outcome.path);
       return answered(listener_->refuse(call.id, outcome.error));
     }
     if (outcome.kind == Paths::Outcome::kDescriptor) {

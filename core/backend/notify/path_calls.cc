@@ -55,6 +55,31 @@ const PathCall* path_call(int nr) {
   return nullptr;
 }
 
+EntryChange entry_change(int nr, int argument) {
+  switch (nr) {
+    case LG_NR_mkdir:
+    case LG_NR_mkdirat:
+    case LG_NR_mknod:
+    case LG_NR_mknodat:
+    case LG_NR_symlink:
+    case LG_NR_symlinkat:
+      return EntryChange::kMakes;
+    case LG_NR_unlink:
+    case LG_NR_unlinkat:
+    case LG_NR_rmdir:
+      return EntryChange::kTakes;
+    case LG_NR_rename:
+    case LG_NR_renameat:
+    case LG_NR_renameat2:
+      return argument == 0 ? EntryChange::kTakes : EntryChange::kMakes;
+    case LG_NR_link:
+    case LG_NR_linkat:
+      return argument == 0 ? EntryChange::kNone : EntryChange::kMakes;
+    default:
+      return EntryChange::kNone;
+  }
+}
+
 bool is_open_call(int nr) { return nr == LG_NR_open || nr == LG_NR_openat || nr == LG_NR_openat2 || nr == LG_NR_creat; }
 
 bool mentions_memory(std::string_view path) {

@@ -25,6 +25,10 @@ struct PathCall {
 const PathCall* path_call(int nr);
 bool is_open_call(int nr);
 
+// Does the call make, or take away, the entry of its path number `argument`?
+enum class EntryChange { kNone, kMakes, kTakes };
+EntryChange entry_change(int nr, int argument);
+
 // Does the text name the memory of a process? For processes whose paths cannot be looked up.
 bool mentions_memory(std::string_view path);
 

@@ -89,6 +89,7 @@ bool Paths::is_protected(const std::string& path, bool above) const {
 Paths::Outcome Paths::protect(std::string path) const {
   Outcome out = refuse(EPERM);
   out.guarded = true;
+  out.what = "write to a protected file";
   out.path = std::move(path);
   return out;
 }
@@ -222,6 +223,16 @@ Paths::Outcome Paths::create_file(Thread& thread, const Open& asked, std::string
   return give(fd, asked.flags);
 }
 
+// Would the call succeed but for Landlock? Then its refusal is an event. What fails by itself is left to the kernel.
+bool Paths::is_closed(const Thread& thread, const Place& folder, const std::string& name, EntryChange change) const {
+  if (change == EntryChange::kNone || thread.process->shield == 0) return false;
+  if (!std::binary_search(closed_.begin(), closed_.end(), folder.path)) return false;
+  struct stat info;
+  bool exists = fstatat(folder.fd, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
+  if (exists != (change == EntryChange::kTakes)) return false;
+  return faccessat(AT_FDCWD, folder.path.c_str(), W_OK, AT_EACCESS) == 0;
+}
+
 Paths::Outcome Paths::change(Thread& thread, const seccomp_data& call) {
   const PathCall* what = path_call(call.nr);
   if (!what) return {};
@@ -246,6 +257,11 @@ Paths::Outcome Paths::change(Thread& thread, const seccomp_data& call) {
     if (find_place(thread, dirfd, parent, true, &folder) != 0) continue;
     std::string full = name == "." || name == ".." ? folder.path : folder.path + (folder.path == "/" ? "" : "/") + name;
     if (is_protected(full, what->moves)) return protect(full);
+    EntryChange entry = entry_change(call.nr, &argument == &what->paths[0] ? 0 : 1);
+    if (!is_closed(thread, folder, name, entry)) continue;
+    Outcome out = protect(full);
+    out.what = "change beside a protected directory, in a directory that Landlock keeps closed";
+    return out;
   }
   return {};
 }

@@ -14,8 +14,10 @@
 #include <linux/seccomp.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "core/backend/notify/path_calls.h"
 #include "core/backend/notify/places.h"
 #include "core/backend/notify/task.h"
 
@@ -27,6 +29,8 @@ class Paths {
 
   // From now on these paths are protected, and no others.
   void protect_only(std::vector<std::string> protected_paths);
+  // Landlock refuses shielded processes new entries here, and would tell nobody.
+  void close_only(std::vector<std::string> sorted_directories) { closed_ = std::move(sorted_directories); }
 
   // Must allowed calls of this number be shown to apply()?
   static bool concerns(int nr);
@@ -38,7 +42,8 @@ class Paths {
     bool guarded = false;  // kRefuse: because the file is protected, not because the call would fail anyway
     int fd = -1;           // kDescriptor: to be given to the caller and closed
     bool close_on_exec = false;
-    std::string path;  // the protected file
+    std::string path;            // the protected file
+    std::string_view what = {};  // guarded: what was tried
   };
   Outcome apply(Thread& thread, const seccomp_data& call);
 
@@ -58,9 +63,10 @@ class Paths {
   Outcome change(Thread& thread, const seccomp_data& call);
   bool same_rights(Thread& thread) const;
   bool forbidden(const Place& place) const;
+  bool is_closed(const Thread& thread, const Place& folder, const std::string& name, EntryChange change) const;
   Outcome protect(std::string path) const;
 
-  std::vector<std::string> protected_;
+  std::vector<std::string> protected_, closed_;
   const bool emulate_;
   NotifyCounters& counters_;
   TaskStatus own_;

@@ -125,6 +125,7 @@ Separation separate(const std::vector<std::string>& paths, const ClosedRule& clo
     roots.push_back(path);
     above.insert(directories.begin(), directories.end());
   }
+  result.closed.assign(above.begin(), above.end());
   for (const std::string& directory : above) {
     for (const std::string& name : looker.names(directory)) {
       std::string path = child_of(directory, name);

@@ -25,6 +25,7 @@ bool is_closed_directory(const std::string& directory);
 struct Separation {
   std::vector<std::string> separated;  // directories that Landlock can protect
   std::vector<std::string> shared;     // files, and directories with an open one above them
+  std::vector<std::string> closed;     // the directories above the separated ones: their entries stay as they are
   std::vector<std::string> allowed;    // all around the separated ones: what must stay changeable
 };
 

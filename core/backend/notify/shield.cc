@@ -86,6 +86,7 @@ void Shield::protect(const std::vector<std::string>& paths) {
   if (!found.separated.empty() && found.separated != held_) {
     if (build(found.allowed)) {
       held_ = found.separated;
+      closed_directories_ = std::move(found.closed);
       generation_++;
       reason_.clear();
     } else {

@@ -41,6 +41,7 @@ class Shield {
   int ruleset() const { return ruleset_; }             // for landlock_restrict_self; -1: none
   uint32_t generation() const { return generation_; }  // of the ruleset; 0: none
   const std::vector<Protection>& protections() const { return protections_; }
+  const std::vector<std::string>& closed() const { return closed_directories_; }  // sorted; empty without a ruleset
   const std::string& reason() const { return reason_; }  // why there is no ruleset; empty if there is one
 
  private:
@@ -52,6 +53,7 @@ class Shield {
   int ruleset_ = -1;
   uint32_t generation_ = 0;
   std::vector<std::string> held_;  // what the ruleset keeps
+  std::vector<std::string> closed_directories_;
   std::vector<Protection> protections_;
   std::string reason_;
 };
