@@ -8,7 +8,6 @@
 
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 
 #include "cli/analyze_answer.h"
@@ -23,8 +22,8 @@ namespace {
 constexpr size_t kWitnesses = 3;  // in text
 
 struct AnalyzeFlags {
-  std::string program, why, exports, output, level = "objects";
-  std::vector<std::string> with;
+  std::string program, why, exports, output, image, level = "objects";
+  std::vector<std::string> with, entrypoint;
   bool matrix = false, json = false, only_with = false, no_cache = false;
 };
 
@@ -51,23 +50,6 @@ Result<int> call_of(const std::string& name) {
       suggest(name) ? "did you mean '" + *suggest(name) + "'?" : "give its name as in openat, or syscall:NUMBER");
 }
 
-// A path as it is; a bare name as the shell would find it.
-std::string found_in_path(const std::string& name) {
-  if (name.find('/') != std::string::npos) {
-    std::unique_ptr<char, void (*)(void*)> real(::realpath(name.c_str(), nullptr), std::free);
-    return real == nullptr ? name : std::string(real.get());
-  }
-  const char* path = std::getenv("PATH");
-  std::string list = path == nullptr ? "/usr/sbin:/usr/bin" : path;
-  for (size_t at = 0; at <= list.size();) {
-    size_t end = std::min(list.find(':', at), list.size());
-    std::string candidate = list.substr(at, end - at) + "/" + name;
-    if (::access(candidate.c_str(), X_OK) == 0) return found_in_path(candidate);
-    at = end + 1;
-  }
-  return name;
-}
-
 class ProgressOnTerminal {
  public:
   ProgressOnTerminal() : wanted_(::isatty(STDERR_FILENO)) {}
@@ -85,57 +67,75 @@ class ProgressOnTerminal {
   bool wanted_, shown_ = false;
 };
 
-int answer_exports(const Analysis& analysis, const AnalyzeFlags& flags, ProgressOnTerminal& progress) {
-  uint32_t module = analysis.find_module(flags.exports);
-  if (module == Program::kNoModule) {
-    std::vector<std::string> names;
-    for (uint32_t i = 1; i < analysis.program().modules().size(); i++)
-      names.push_back(analysis.program().summary(i).soname);
-    return trouble(
-        {Code::kNotFound, flags.program + " does not load " + flags.exports, did_you_mean(flags.exports, names)});
+int answer_exports(const Targets& targets, const AnalyzeFlags& flags, ProgressOnTerminal& progress) {
+  std::vector<std::string> names;
+  for (const auto& analysis : targets.analyses) {
+    uint32_t module = analysis->find_module(flags.exports);
+    if (module == Program::kNoModule) {
+      for (uint32_t i = 1; i < analysis->program().modules().size(); i++)
+        names.push_back(analysis->program().summary(i).soname);
+      continue;
+    }
+    const std::string& path = analysis->program().modules()[module].path;
+    size_t last = 0;
+    auto rows = analysis->exports(module, [&](size_t done, size_t total) {
+      if (done >= last + 100) progress.show("exported functions", last = done, total);
+    });
+    return answer_to(flags.output, flags.json ? exports_json(path, rows) : exports_text(path, rows), kYes);
   }
-  const std::string& path = analysis.program().modules()[module].path;
-  size_t last = 0;
-  auto rows = analysis.exports(module, [&](size_t done, size_t total) {
-    if (done >= last + 100) progress.show("exported functions", last = done, total);
-  });
-  return answer_to(flags.output, flags.json ? exports_json(path, rows) : exports_text(path, rows), kYes);
+  return trouble(
+      {Code::kNotFound, targets.name + " does not load " + flags.exports, did_you_mean(flags.exports, names)});
 }
 
-int answer_analysis(const Analysis& analysis, const AnalyzeFlags& flags, double seconds, ProgressOnTerminal& progress) {
+int answer_targets(const Targets& targets, const AnalyzeFlags& flags, double seconds, ProgressOnTerminal& progress) {
   if (!flags.why.empty()) {
     auto call = call_of(flags.why);
     if (!call) return trouble(call.error());
-    std::string text = flags.json ? why_json(analysis, *call) : why_text(analysis, *call, kWitnesses);
-    return answer_to(flags.output, text, analysis.calls().test(static_cast<size_t>(*call)) ? kYes : kNo);
+    std::string text = flags.json ? why_json(targets, *call) : why_text(targets, *call, kWitnesses);
+    return answer_to(flags.output, text, calls_of(targets).test(static_cast<size_t>(*call)) ? kYes : kNo);
   }
-  if (!flags.exports.empty()) return answer_exports(analysis, flags, progress);
-  if (flags.matrix) return answer_to(flags.output, flags.json ? matrix_json(analysis) : matrix_text(analysis), kYes);
-  if (flags.json) return answer_to(flags.output, to_json(profile_of(analysis, seconds)), kYes);
-  return answer_to(flags.output, calls_text(analysis, seconds), kYes);
+  if (!flags.exports.empty()) return answer_exports(targets, flags, progress);
+  if (flags.matrix) return answer_to(flags.output, flags.json ? matrix_json(targets) : matrix_text(targets), kYes);
+  if (flags.json) return answer_to(flags.output, to_json(profile_of(targets, seconds)), kYes);
+  return answer_to(flags.output, calls_text(targets, seconds), kYes);
+}
+
+Status check(const AnalyzeFlags& flags) {
+  bool program = !flags.program.empty() || (!flags.exports.empty() && flags.image.empty());
+  if (program && !flags.image.empty())
+    return fail(Code::kInvalid, "analyze: a program and an image", "name the program with --entrypoint");
+  if (!program && flags.image.empty())
+    return fail(Code::kInvalid, "analyze: no program", "name one: libguard analyze /usr/sbin/nginx");
+  if (flags.image.empty() && !flags.entrypoint.empty())
+    return fail(Code::kInvalid, "analyze: --entrypoint without --image", "name the program itself");
+  return {};
 }
 
 int run_analyze(const AnalyzeFlags& flags) {
   auto level = level_of(flags.level);
   if (!level) return trouble(level.error());
-  if (flags.program.empty() && flags.exports.empty())
-    return trouble({Code::kInvalid, "analyze: no program", "name one: libguard analyze /usr/sbin/nginx"});
+  Status good = check(flags);
+  if (!good) return trouble(good.error());
   ProgressOnTerminal progress;
-  AnalysisOptions options;
-  options.program = found_in_path(flags.program.empty() ? flags.exports : flags.program);
+  TargetRequest request;
+  request.program = flags.program.empty() ? flags.exports : flags.program;
+  request.image = flags.image;
+  request.entrypoint = flags.entrypoint;
+  AnalysisOptions& options = request.options;
   for (const std::string& name : flags.with)
-    options.with.push_back(name.find('/') == std::string::npos ? name : found_in_path(name));
+    options.with.push_back(name.find('/') == std::string::npos || !flags.image.empty() ? name : found_in_path(name));
   options.level = *level;
   options.open_found = !flags.only_with;
-  options.cache_directory = flags.no_cache ? "" : SummaryCache::default_directory();
+  options.cache = std::make_shared<SummaryCache>(flags.no_cache ? "" : SummaryCache::default_directory());
   options.progress = [&](const LoadProgress& p) { progress.show("analysing " + p.file + ":", p.done, p.total); };
   auto start = std::chrono::steady_clock::now();
-  auto analysis = analyse(options);
-  if (!analysis) return trouble(analysis.error());
+  auto targets = analyse_targets(request);
+  if (!targets) return trouble(targets.error());
   double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  int code = answer_analysis(**analysis, flags, seconds, progress);
-  for (const std::string& limit : limits_of(**analysis)) std::fprintf(stderr, "libguard: %s\n", limit.c_str());
-  auto counts = (*analysis)->cache_counts();
+  int code = answer_targets(*targets, flags, seconds, progress);
+  for (const std::string& note : targets->notes) std::fprintf(stderr, "libguard: %s\n", note.c_str());
+  for (const std::string& limit : limits_of(*targets)) std::fprintf(stderr, "libguard: %s\n", limit.c_str());
+  auto counts = options.cache->counts();
   if (counts.broken + counts.unwritable != 0)
     std::fprintf(stderr, "libguard: cache: %llu entries were broken, %llu could not be written\n",
                  static_cast<unsigned long long>(counts.broken), static_cast<unsigned long long>(counts.unwritable));
@@ -149,6 +149,10 @@ void add_analyze(CLI::App& app, Verbs& verbs) {
   CLI::App* verb = app.add_subcommand("analyze", "Find every system call that a program can make, without running it");
   verb->add_option("PROG", flags->program, "Program or library");
   verb->add_option("--with", flags->with, "Library that it opens at run time: path or name; may be repeated")
+      ->take_all();
+  verb->add_option("--image", flags->image, "Instead of PROG: image as a directory, a tar, or an OCI layout");
+  verb->add_option("--entrypoint", flags->entrypoint,
+                   "What the image starts; may be repeated; else what it says itself")
       ->take_all();
   verb->add_flag("--only-with", flags->only_with, "Open nothing at run time but what --with names");
   verb->add_option("--why", flags->why, "How can this call be made? Exit 1 if it cannot");

@@ -90,6 +90,19 @@ std::string dangerous_groups(const CallSet& calls) {
   return text;
 }
 
+// By path: what every program together lets the file do.
+std::map<std::string, MatrixRow> rows_of(const Targets& targets) {
+  std::map<std::string, MatrixRow> rows;
+  for (const auto& analysis : targets.analyses) {
+    for (const MatrixRow& row : analysis->matrix()) {
+      MatrixRow& all = rows[analysis->program().modules()[row.module].path];
+      all.calls |= row.calls;
+      all.reached = std::max(all.reached, row.reached);
+    }
+  }
+  return rows;
+}
+
 std::string how_text(Closure::How how) {
   switch (how) {
     case Closure::How::kRoot:
@@ -106,80 +119,102 @@ std::string how_text(Closure::How how) {
 
 std::string call_name(int call) { return syscall_name(call).value_or("syscall:" + std::to_string(call)); }
 
-std::string calls_text(const Analysis& analysis, double seconds) {
-  const Program& program = analysis.program();
-  char line[256];
-  std::string text = analysis.options().program + " can make " + plural(analysis.calls().count(), "system call") + "\n";
+CallSet calls_of(const Targets& targets) {
+  CallSet calls;
+  for (const auto& analysis : targets.analyses) calls |= analysis->calls();
+  return calls;
+}
+
+std::string calls_text(const Targets& targets, double seconds) {
+  std::map<std::string, MatrixRow> rows = rows_of(targets);
+  std::set<std::string> files;
+  size_t functions = 0, reached = 0, width = 4;
+  for (const auto& analysis : targets.analyses) {
+    for (const Module& module : analysis->program().modules())
+      if (files.insert(module.path).second) functions += module.summary->function_count();
+  }
+  for (const auto& [path, row] : rows) {
+    width = std::min<size_t>(std::max(width, path.size()), 120);
+    reached += row.reached;
+  }
+  CallSet calls = calls_of(targets);
+  char line[512];
+  std::string text = targets.name + " can make " + plural(calls.count(), "system call") + "\n";
   std::snprintf(line, sizeof line, "level %s; %zu files, %zu functions, %zu of them can run; %.2f s\n\n",
-                level_name(analysis.options().level).c_str(), program.modules().size(), program.node_count(),
-                analysis.closure().function_count(), seconds);
-  text += line + groups_text(analysis.calls()) + "\n";
-  size_t width = 4;
-  std::vector<MatrixRow> rows = analysis.matrix();
-  for (const MatrixRow& row : rows) width = std::max(width, program.modules()[row.module].path.size());
-  std::snprintf(line, sizeof line, "%-*s  can run  calls  dangerous\n", static_cast<int>(std::min<size_t>(width, 120)),
-                "file");
+                level_name(targets.analyses.front()->options().level).c_str(), files.size(), functions, reached,
+                seconds);
+  text += line + groups_text(calls) + "\n";
+  if (targets.analyses.size() > 1) {
+    for (const auto& analysis : targets.analyses) {
+      std::snprintf(line, sizeof line, "%5zu  %s\n", analysis->calls().count(), analysis->options().program.c_str());
+      text += line;
+    }
+    text += "\n";
+  }
+  std::snprintf(line, sizeof line, "%-*s  can run  calls  dangerous\n", static_cast<int>(width), "file");
   text += line;
-  for (const MatrixRow& row : rows) {
-    std::snprintf(line, sizeof line, "%-*s  %7zu  %5zu  %s", static_cast<int>(std::min<size_t>(width, 120)),
-                  program.modules()[row.module].path.c_str(), row.reached, row.calls.count(),
-                  dangerous_groups(row.calls).c_str());
+  for (const auto& [path, row] : rows) {
+    std::snprintf(line, sizeof line, "%-*s  %7zu  %5zu  %s", static_cast<int>(width), path.c_str(), row.reached,
+                  row.calls.count(), dangerous_groups(row.calls).c_str());
     text += std::string(line).substr(0, std::string(line).find_last_not_of(' ') + 1) + "\n";
   }
   return text;
 }
 
-std::string matrix_text(const Analysis& analysis) {
+std::string matrix_text(const Targets& targets) {
   std::string text;
-  for (const MatrixRow& row : analysis.matrix()) {
-    text += analysis.program().modules()[row.module].path + " (" + std::to_string(row.calls.count()) + ")\n";
-    text += wrapped(names_of(row.calls), 4);
-  }
+  for (const auto& [path, row] : rows_of(targets))
+    text += path + " (" + std::to_string(row.calls.count()) + ")\n" + wrapped(names_of(row.calls), 4);
   return text;
 }
 
-std::string matrix_json(const Analysis& analysis) {
-  Json files = Json::object();
-  for (const MatrixRow& row : analysis.matrix())
-    files[analysis.program().modules()[row.module].path] = names_of(row.calls);
-  Json answer = {{"program", analysis.options().program}, {"calls", names_of(analysis.calls())}, {"files", files}};
+std::string matrix_json(const Targets& targets) {
+  Json files = Json::object(), programs = Json::array();
+  for (const auto& [path, row] : rows_of(targets)) files[path] = names_of(row.calls);
+  for (const auto& analysis : targets.analyses) programs.push_back(analysis->options().program);
+  Json answer = {{"programs", programs}, {"calls", names_of(calls_of(targets))}, {"files", files}};
   return answer.dump(2) + "\n";
 }
 
-std::string why_text(const Analysis& analysis, int call, size_t limit) {
-  const Program& program = analysis.program();
-  std::vector<Node> makers = analysis.makers_of(call);
-  if (makers.empty()) return analysis.options().program + " cannot make " + call_name(call) + "\n";
-  std::string text = call_name(call) + " is made by " + plural(makers.size(), "function") + " that can run\n";
-  for (size_t i = 0; i < std::min(limit, makers.size()); i++) {
-    text += "\n";
-    for (auto [node, how] : analysis.closure().path_to(makers[i])) {
-      char line[512];
-      std::snprintf(line, sizeof line, "  %-7s  %s  %s\n", how_text(how).c_str(), program.name_of(node).c_str(),
-                    program.modules()[program.module_of(node)].path.c_str());
-      text += line;
+std::string why_text(const Targets& targets, int call, size_t limit) {
+  std::string text;
+  for (const auto& analysis : targets.analyses) {
+    const Program& program = analysis->program();
+    std::vector<Node> makers = analysis->makers_of(call);
+    if (makers.empty()) continue;
+    text += (text.empty() ? "" : "\n") + analysis->options().program + ": " + call_name(call) + " is made by " +
+            plural(makers.size(), "function") + " that can run\n";
+    for (size_t i = 0; i < std::min(limit, makers.size()); i++) {
+      text += "\n";
+      for (auto [node, how] : analysis->closure().path_to(makers[i])) {
+        char line[512];
+        std::snprintf(line, sizeof line, "  %-7s  %s  %s\n", how_text(how).c_str(), program.name_of(node).c_str(),
+                      program.modules()[program.module_of(node)].path.c_str());
+        text += line;
+      }
     }
+    if (makers.size() > limit) text += "\n" + std::to_string(makers.size() - limit) + " more with --json\n";
   }
-  if (makers.size() > limit) text += "\n" + std::to_string(makers.size() - limit) + " more with --json\n";
-  return text;
+  return text.empty() ? targets.name + " cannot make " + call_name(call) + "\n" : text;
 }
 
-std::string why_json(const Analysis& analysis, int call) {
-  const Program& program = analysis.program();
+std::string why_json(const Targets& targets, int call) {
   Json witnesses = Json::array();
-  std::vector<Node> makers = analysis.makers_of(call);
-  for (size_t i = 0; i < std::min(kMostWitnesses, makers.size()); i++) {
-    Json path = Json::array();
-    for (auto [node, how] : analysis.closure().path_to(makers[i]))
-      path.push_back({{"how", how_text(how)},
-                      {"function", program.name_of(node)},
-                      {"file", program.modules()[program.module_of(node)].path}});
-    witnesses.push_back(path);
+  size_t functions = 0;
+  for (const auto& analysis : targets.analyses) {
+    const Program& program = analysis->program();
+    std::vector<Node> makers = analysis->makers_of(call);
+    functions += makers.size();
+    for (size_t i = 0; i < std::min(kMostWitnesses, makers.size()); i++) {
+      Json path = Json::array();
+      for (auto [node, how] : analysis->closure().path_to(makers[i]))
+        path.push_back({{"how", how_text(how)},
+                        {"function", program.name_of(node)},
+                        {"file", program.modules()[program.module_of(node)].path}});
+      witnesses.push_back({{"program", analysis->options().program}, {"path", path}});
+    }
   }
-  Json answer = {{"program", analysis.options().program},
-                 {"call", call_name(call)},
-                 {"functions", makers.size()},
-                 {"witnesses", witnesses}};
+  Json answer = {{"call", call_name(call)}, {"functions", functions}, {"witnesses", witnesses}};
   return answer.dump(2) + "\n";
 }
 
@@ -199,16 +234,21 @@ std::string exports_json(const std::string& library, const std::vector<ExportRow
   return answer.dump(2) + "\n";
 }
 
-std::vector<std::string> limits_of(const Analysis& analysis) {
+std::vector<std::string> limits_of(const Targets& targets) {
   std::vector<std::string> lines;
-  for (const std::string& name : analysis.not_found()) lines.push_back("not found: " + name);
-  for (const UnresolvedSite& site : analysis.unresolved()) {
-    if (site.reviewed) continue;
-    char address[32];
-    std::snprintf(address, sizeof address, "0x%llx", static_cast<unsigned long long>(site.address));
-    const char* what = site.by_pointer ? "may be called through a pointer, with any number: "
-                                       : "makes a call whose number is not known: ";
-    lines.push_back(what + site.function + " at " + address + " in " + site.path);
+  auto add = [&](std::string line) {
+    if (std::find(lines.begin(), lines.end(), line) == lines.end()) lines.push_back(std::move(line));
+  };
+  for (const auto& analysis : targets.analyses) {
+    for (const std::string& name : analysis->not_found()) add("not found: " + name);
+    for (const UnresolvedSite& site : analysis->unresolved()) {
+      if (site.reviewed) continue;
+      char address[32];
+      std::snprintf(address, sizeof address, "0x%llx", static_cast<unsigned long long>(site.address));
+      const char* what = site.by_pointer ? "may be called through a pointer, with any number: "
+                                         : "makes a call whose number is not known: ";
+      add(what + site.function + " at " + address + " in " + site.path);
+    }
   }
   return lines;
 }

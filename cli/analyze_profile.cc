@@ -73,18 +73,21 @@ class ProfileMaker {
 
 }  // namespace
 
-Profile profile_of(const Analysis& analysis, double seconds) {
+Profile profile_of(const Targets& targets, double seconds) {
   Profile profile;
-  profile.target.command = {analysis.options().program};
+  profile.target.command = {targets.name};
   profile.target.kernel = kernel_release();
   profile.target.runtimes = {"static"};
-  ProfileMaker maker(analysis);
-  for (const MatrixRow& row : analysis.matrix()) maker.add(row, profile);
-  uint64_t unknown = 0;
-  for (const UnresolvedSite& site : analysis.unresolved()) unknown += site.reviewed ? 0 : 1;
-  profile.completeness["missing_libraries"] = analysis.not_found().size();
+  uint64_t unknown = 0, missing = 0;
+  for (const auto& analysis : targets.analyses) {
+    ProfileMaker maker(*analysis);
+    for (const MatrixRow& row : analysis->matrix()) maker.add(row, profile);
+    for (const UnresolvedSite& site : analysis->unresolved()) unknown += site.reviewed ? 0 : 1;
+    missing += analysis->not_found().size();
+  }
+  profile.completeness["missing_libraries"] = missing;
   profile.completeness["unknown_calls"] = unknown;
-  profile.runs.push_back({utc_timestamp(unix_milliseconds_now()), seconds, analysis.calls().count(),
+  profile.runs.push_back({utc_timestamp(unix_milliseconds_now()), seconds, calls_of(targets).count(),
                           std::string("libguard " LIBGUARD_VERSION " analyze (static)")});
   profile.derive();
   return profile;

@@ -32,14 +32,13 @@ bool starts_with_any(std::string_view text, std::initializer_list<std::string_vi
   return std::any_of(starts.begin(), starts.end(), [&](std::string_view start) { return text.starts_with(start); });
 }
 
-LoadSettings settings_of(const AnalysisOptions& options, SummaryCache& cache) {
-  return {options.root, options.threads, options.cache_directory.empty() ? nullptr : &cache, options.progress};
+LoadSettings settings_of(const AnalysisOptions& options) {
+  return {options.root, options.threads, options.cache.get(), options.progress};
 }
 
 }  // namespace
 
-Analysis::Analysis(AnalysisOptions options)
-    : options_(std::move(options)), cache_(options_.cache_directory), program_(settings_of(options_, cache_)) {}
+Analysis::Analysis(AnalysisOptions options) : options_(std::move(options)), program_(settings_of(options_)) {}
 
 bool Analysis::is_system_library(uint32_t module) const {
   std::string_view name = program_.summary(module).soname;
@@ -127,9 +126,9 @@ bool Analysis::open_more() {
   auto open = [&](const std::string& name, uint32_t importer) {
     if (tried_.insert(name).second) (void)program_.open_library(name, importer);
   };
-  auto names = closure_->library_names();
+  auto names = closure_->names();
   for (const auto& [module, name] : names)
-    if (opens || is_system_library(module)) open(name, module);
+    if (name.find(".so") != std::string::npos && (opens || is_system_library(module))) open(name, module);
   for (const std::string& name : name_service_libraries()) open(name, 0);
   return program_.modules().size() != before;
 }

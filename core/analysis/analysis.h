@@ -24,7 +24,7 @@ struct AnalysisOptions {
   bool loader_start = true;  // what the dynamic loader does before the program starts
   bool open_found = true;    // libraries that the program knows by name, and the machine's name services, too
   unsigned threads = 2;
-  std::string cache_directory;  // empty: no cache
+  std::shared_ptr<SummaryCache> cache;  // may be shared by several analyses, one after the other; empty: none
   std::function<void(const LoadProgress&)> progress;
 };
 
@@ -56,7 +56,6 @@ class Analysis {
   const Closure& closure() const { return *closure_; }
   const CallSet& calls() const { return closure_->calls(); }
   const AnalysisOptions& options() const { return options_; }
-  SummaryCache::Counts cache_counts() const { return cache_.counts(); }
   std::vector<std::string> not_found() const;  // libraries that are needed or were asked for
   std::vector<UnresolvedSite> unresolved() const;
   std::vector<Node> makers_of(int call) const;  // reached functions that make it, shortest witness first
@@ -78,7 +77,6 @@ class Analysis {
   std::vector<Node> entries_below(Node node) const;
 
   AnalysisOptions options_;
-  SummaryCache cache_;
   Program program_;
   std::unique_ptr<Closure> closure_;
   std::set<std::string> tried_;

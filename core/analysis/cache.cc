@@ -46,21 +46,36 @@ std::string SummaryCache::path_of(const std::string& key) const {
   return directory_ + "/" + key + ".v" + std::to_string(Summary::kVersion);
 }
 
-std::optional<Summary> SummaryCache::load(const std::string& key) {
-  if (directory_.empty()) return std::nullopt;
-  auto bytes = read_file(path_of(key));
+std::shared_ptr<const Summary> SummaryCache::load(const std::string& key) {
+  {
+    std::lock_guard lock(mutex_);
+    auto known = memory_.find(key);
+    if (known != memory_.end()) return known->second;
+  }
+  auto bytes =
+      directory_.empty() ? Result<std::string>(tl::unexpect, Error{Code::kNotFound, "", ""}) : read_file(path_of(key));
   if (!bytes) {
     missing_++;
-    return std::nullopt;
+    return nullptr;
   }
   auto summary = Summary::parse(*bytes);
-  summary ? found_++ : broken_++;
-  return summary;
+  if (!summary) {
+    broken_++;
+    return nullptr;
+  }
+  found_++;
+  auto shared = std::make_shared<const Summary>(std::move(*summary));
+  std::lock_guard lock(mutex_);
+  return memory_[key] = shared;
 }
 
-void SummaryCache::store(const std::string& key, const Summary& summary) {
+void SummaryCache::store(const std::string& key, const std::shared_ptr<const Summary>& summary) {
+  {
+    std::lock_guard lock(mutex_);
+    memory_[key] = summary;
+  }
   if (directory_.empty()) return;
-  if (!make_directories(directory_) || !write_file_atomically(path_of(key), summary.serialise())) unwritable_++;
+  if (!make_directories(directory_) || !write_file_atomically(path_of(key), summary->serialise())) unwritable_++;
 }
 
 }  // namespace libguard

@@ -10,8 +10,10 @@
 #pragma once
 
 #include <atomic>
-#include <optional>
+#include <memory>
+#include <mutex>
 #include <string>
+#include <unordered_map>
 
 #include "core/analysis/elf_image.h"
 #include "core/analysis/summary.h"
@@ -23,16 +25,19 @@ class SummaryCache {
   struct Counts {
     uint64_t found = 0, missing = 0, broken = 0, unwritable = 0;
   };
-  explicit SummaryCache(std::string directory) : directory_(std::move(directory)) {}  // empty: no cache
+  // Empty: nothing is kept on disk, only in memory, for the analyses that share this object.
+  explicit SummaryCache(std::string directory) : directory_(std::move(directory)) {}
   static std::string default_directory();  // $XDG_CACHE_HOME/libguard/analysis, else ~/.cache/…; empty if neither
   static std::string key_of(const ElfImage& image);
-  std::optional<Summary> load(const std::string& key);
-  void store(const std::string& key, const Summary& summary);
+  std::shared_ptr<const Summary> load(const std::string& key);  // empty: not there
+  void store(const std::string& key, const std::shared_ptr<const Summary>& summary);
   Counts counts() const { return {found_, missing_, broken_, unwritable_}; }
 
  private:
   std::string path_of(const std::string& key) const;
   std::string directory_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::shared_ptr<const Summary>> memory_;
   std::atomic<uint64_t> found_{0}, missing_{0}, broken_{0}, unwritable_{0};
 };
 

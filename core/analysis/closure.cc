@@ -139,8 +139,7 @@ void Closure::note_name(DataPlace place) {
                                 [](const SummaryName& name, uint64_t a) { return name.address < a; });
   if (found == s.names.end() || found->address != place.address) return;
   std::pair<uint32_t, std::string> name(place.module, s.name_at(found->text));
-  if (std::find(library_names_.begin(), library_names_.end(), name) == library_names_.end())
-    library_names_.push_back(std::move(name));
+  if (std::find(names_.begin(), names_.end(), name) == names_.end()) names_.push_back(std::move(name));
 }
 
 void Closure::refer(DataPlace place, uint32_t length, Node parent) {

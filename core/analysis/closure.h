@@ -62,8 +62,8 @@ class Closure {
   }
   // From a root to `node`, outermost first.
   std::vector<std::pair<Node, How>> path_to(Node node) const;
-  // Names of shared objects whose address code that can run gets hold of: (module, name).
-  const std::vector<std::pair<uint32_t, std::string>>& library_names() const { return library_names_; }
+  // Names of shared objects and programs whose address code that can run gets hold of: (module, name).
+  const std::vector<std::pair<uint32_t, std::string>>& names() const { return names_; }
 
  private:
   void enter(Node node, Node parent, How how);
@@ -93,7 +93,7 @@ class Closure {
   size_t count_ = 0, next_work_ = 0;
   bool pointer_calls_ = false, memo_unresolved_ = false;
   std::vector<Node> unresolved_, wrappers_by_pointer_;
-  std::vector<std::pair<uint32_t, std::string>> library_names_;
+  std::vector<std::pair<uint32_t, std::string>> names_;
 };
 
 }  // namespace libguard

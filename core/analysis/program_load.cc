@@ -50,11 +50,8 @@ Result<uint32_t> Program::add(const std::string& path) {
   module.path = path;
   uint32_t index = static_cast<uint32_t>(modules_.size());
   std::string key = settings_.cache == nullptr ? "" : SummaryCache::key_of(*image);
-  std::optional<Summary> cached;
-  if (settings_.cache != nullptr) cached = settings_.cache->load(key);
-  if (cached) {
-    module.summary = std::make_shared<const Summary>(std::move(*cached));
-  } else {
+  if (settings_.cache != nullptr) module.summary = settings_.cache->load(key);
+  if (!module.summary) {
     Status read = image->read_tables();
     if (!read) return tl::unexpected(read.error());
     Summary head;  // until the real one is made
@@ -169,7 +166,7 @@ Status Program::summarise_pending() {
     for (size_t i = next++; i < pending_.size(); i = next++) {
       Pending& task = *pending_[i];
       task.summary = std::make_shared<const Summary>(summarise(task.image, task.questions));
-      if (settings_.cache != nullptr) settings_.cache->store(task.key, *task.summary);
+      if (settings_.cache != nullptr) settings_.cache->store(task.key, task.summary);
       std::lock_guard lock(telling);
       done++;
       if (settings_.progress) settings_.progress({done, pending_.size(), task.image.name});

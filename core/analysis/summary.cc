@@ -39,7 +39,7 @@ class SummaryMaker {
   void add_starts();
   void add_array(AddressRange array, std::vector<uint32_t>& into);
   void add_bounds();
-  void add_library_name(uint64_t address);
+  void add_file_name(uint64_t address);
   void number_system_calls();
   void number_wrapper_calls();
   void ask(uint32_t function, const std::vector<uint64_t>& sites, uint8_t reg);
@@ -55,7 +55,7 @@ class SummaryMaker {
   std::vector<std::vector<SummaryUnresolved>> unresolved_;
   std::set<Wrapper> wrappers_;
   std::vector<Wrapper> work_;
-  std::map<uint64_t, uint32_t> library_names_;
+  std::map<uint64_t, uint32_t> file_names_;
 };
 
 uint32_t SummaryMaker::add_text(std::string_view text) {
@@ -195,7 +195,7 @@ void SummaryMaker::add_functions() {
         if (uint32_t to = reference(target); to != kNoIndex) out_.code_references.push_back(to);
       for (const DataReference& data : from.data_references) {
         out_.data_references.push_back({data.target.address, data.target.symbol, data.length});
-        if (data.target.symbol == 0 && data.length == 0) add_library_name(data.target.address);
+        if (data.target.symbol == 0 && data.length == 0) add_file_name(data.target.address);
       }
       for (uint64_t site : from.indirect_calls) out_.indirect_sites.push_back(offset(site));
       out_.calls.insert(out_.calls.end(), calls_[i].begin(), calls_[i].end());
@@ -214,22 +214,24 @@ void SummaryMaker::add_functions() {
         static_cast<uint16_t>(out_.functions[function].wrapper_registers | 1u << reg);
 }
 
-// "libfoo.so.1": may be handed to dlopen by whoever holds the address.
-void SummaryMaker::add_library_name(uint64_t address) {
+// "libfoo.so.1" may be handed to dlopen, "/bin/sh" to exec, by whoever holds the address.
+void SummaryMaker::add_file_name(uint64_t address) {
   std::string_view text = image_.text_at(address, kLongestName);
+  if (text.size() < 4 || text.find_first_of(" %*\n:,;=") != std::string_view::npos) return;
+  bool program =
+      text[0] == '/' && (text.find("/bin/") != std::string_view::npos ||
+                         text.find("/sbin/") != std::string_view::npos || text.find("/lib") != std::string_view::npos);
   size_t ending = text.rfind(".so");
-  if (ending == std::string_view::npos || ending == 0 || text.find_first_of(" %*\n:,") != std::string_view::npos)
-    return;
-  std::string_view rest = text.substr(ending + 3);
-  if (rest.find_first_not_of(".0123456789") != std::string_view::npos) return;
-  if (!rest.empty() && rest[0] != '.') return;
-  library_names_.emplace(address, add_text(text));
+  bool library = ending != std::string_view::npos && ending != 0 &&
+                 text.substr(ending + 3).find_first_not_of(".0123456789") == std::string_view::npos &&
+                 (ending + 3 == text.size() || text[ending + 3] == '.');
+  if (program || library) file_names_.emplace(address, add_text(text));
 }
 
 void SummaryMaker::add_data() {
   for (const DataPointer& pointer : scan_.pointers) {
     out_.pointers.push_back({pointer.slot, pointer.target.address, pointer.target.symbol, 0});
-    if (pointer.target.symbol == 0 && !image_.is_code(pointer.target.address)) add_library_name(pointer.target.address);
+    if (pointer.target.symbol == 0 && !image_.is_code(pointer.target.address)) add_file_name(pointer.target.address);
   }
   for (const ElfRelocation& relocation : image_.relocations) {
     if (relocation.type == R_X86_64_COPY && relocation.symbol < image_.symbols.size())
@@ -247,7 +249,7 @@ void SummaryMaker::add_data() {
   }
   for (const CodeTarget& target : scan_.personality_targets)
     if (uint32_t to = reference(target); to != kNoIndex) out_.personalities.push_back(to);
-  for (auto [address, text] : library_names_) out_.names.push_back({address, text, 0});
+  for (auto [address, text] : file_names_) out_.names.push_back({address, text, 0});
 }
 
 void SummaryMaker::add_bounds() {

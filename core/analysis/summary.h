@@ -70,7 +70,7 @@ struct SummaryCopy {  // R_X86_64_COPY: data of a library that lives in the prog
   uint32_t symbol, unused;
 };
 
-struct SummaryName {  // read-only text that looks like the file name of a shared object
+struct SummaryName {  // text that looks like the file name of a shared object, or the path of a program
   uint64_t address;
   uint32_t text, unused;
 };
@@ -83,7 +83,7 @@ struct WrapperQuestion {
 };
 
 struct Summary {
-  static constexpr uint32_t kVersion = 2;  // raise it with every change of the tables or of what is found
+  static constexpr uint32_t kVersion = 3;  // raise it with every change of the tables or of what is found
 
   std::string soname, interpreter, rpath, runpath;
   std::vector<std::string> needed;

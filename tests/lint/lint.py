@@ -28,7 +28,7 @@ CORE_EDGES = {
 }
 # Library headers that only some folders may see.
 FENCES = {
-    r"<nlohmann/": ("core/event", "core/profile", "core/policy", "core/emit", "core/library", "cli", "tests", "frontends/cpython/package"),
+    r"<nlohmann/": ("core/event", "core/profile", "core/policy", "core/emit", "core/library", "core/analysis/image", "cli", "tests", "frontends/cpython/package"),
     r"<yaml-cpp/": ("core/policy", "tests"),
     r"<valijson/": ("core/event", "core/profile", "core/policy", "tests"),
     r"<Zydis/": ("core/analysis",),

@@ -1,0 +1,441 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Broad use of real programs, for tracing: each workload starts its program below a tracer and uses what it can.
+
+A workload is a function (tracer, directory) -> None. `tracer` is the argument list to put in front of the program; what
+is started is stopped by its own means, at the latest by pid.
+"""
+
+import glob
+import gzip
+import http.client
+import http.server
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(port, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"nothing listens on port {port}")
+
+
+def stop(process, signals=(signal.SIGTERM, signal.SIGKILL), seconds=30):
+    """The traced program is the tracer's child: signals go to it; the tracer follows."""
+    for number in signals:
+        for pid in children(process.pid) or [process.pid]:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+        try:
+            process.wait(seconds)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+    process.kill()
+    process.wait()
+
+
+def children(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+
+
+def certificate(directory):
+    key, cert = os.path.join(directory, "key.pem"), os.path.join(directory, "cert.pem")
+    if not os.path.exists(cert):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+                        "-subj", "/CN=localhost"], check=True, **QUIET)
+    return key, cert
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"hello\n" * 5000
+        if self.path.startswith("/moved"):
+            self.send_response(302)
+            self.send_header("Location", "/")
+            body = b""
+        else:
+            self.send_response(200)
+        self.send_header("Set-Cookie", "a=b")
+        self.send_header("Cache-Control", "max-age=60")
+        if "gzip" in self.headers.get("Accept-Encoding", ""):
+            body = gzip.compress(body)
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = answer
+
+    def log_message(self, *_):
+        pass
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):  # clients of these tests break off on purpose
+        pass
+
+
+def serve(directory, tls=False):
+    server = Server(("127.0.0.1", 0), Handler)
+    if tls:
+        key, cert = certificate(directory)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def sqlite3(tracer, directory):
+    script = """PRAGMA journal_mode=WAL;
+CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT); CREATE VIRTUAL TABLE f USING fts5(x);
+WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<20000) INSERT INTO t SELECT i, hex(randomblob(20)) FROM c;
+INSERT INTO f SELECT b FROM t; SELECT count(*) FROM f WHERE f MATCH 'A*';
+CREATE INDEX i ON t(b); ANALYZE; DELETE FROM t WHERE a%3=0; VACUUM;
+PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE; PRAGMA mmap_size=100000000; SELECT sum(length(b)) FROM t;
+ATTACH 'other.db' AS o; CREATE TABLE o.x AS SELECT * FROM t; DETACH o;
+.backup copy.db
+.output out.txt
+.mode csv
+SELECT * FROM t LIMIT 1000;
+.output
+.once |cat >/dev/null
+SELECT 1;
+.import out.txt imported
+.shell true
+.save saved.db
+.dump
+SELECT datetime('now','localtime'), writefile('w.bin', zeroblob(9)), length(readfile('w.bin'));
+.timer on
+.archive --create --file a.sar out.txt
+.quit
+"""
+    for database in ("test.db", ":memory:"):
+        subprocess.run([*tracer, "sqlite3", database], input=script.encode(), cwd=directory, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, timeout=300, check=False)
+    subprocess.run([*tracer, "sqlite3", "-readonly", "/nonexistent/x.db", "select 1"], cwd=directory, check=False, **QUIET)
+
+
+def curl(tracer, directory):
+    plain, secure = serve(directory), serve(directory, tls=True)
+    http_url, https_url = f"http://127.0.0.1:{plain.server_port}/", f"https://localhost:{secure.server_port}/"
+    big = os.path.join(directory, "big")
+    with open(big, "wb") as file:
+        file.write(b"x" * 3_000_000)
+    for arguments in (
+        [http_url], ["-I", http_url], ["--compressed", http_url], ["-L", http_url + "moved"], ["-k", https_url],
+        [https_url], ["-k", "--http1.1", "-T", big, https_url], ["-T", big, http_url], ["-F", f"a=@{big}", http_url],
+        ["-o", "out", "-r", "0-99", http_url], ["-c", "jar", "-b", "jar", http_url], ["-Z", http_url, http_url + "b"],
+        ["--limit-rate", "2M", "-T", big, http_url], ["-m", "2", "http://127.0.0.1:1/"], ["--resolve", "x.test:80:127.0.0.1",
+        "-m", "2", "http://x.test/"], ["file://" + big], ["-v", "--trace", "trace", http_url], ["-C", "-", "-o", "out", http_url],
+        ["--unix-socket", "/nonexistent", http_url], ["--interface", "lo", http_url], ["http://no-such-name.invalid/"],
+        ["--create-dirs", "-o", "a/b/c", http_url], ["-R", "-O", http_url + "named"], ["--version"], ["--help", "all"],
+        ["-K", "/dev/null", http_url], ["--negotiate", "-u", ":", http_url], ["--proxy", http_url, "http://example.test/"],
+        ["-d", "@" + big, http_url], ["telnet://127.0.0.1:1"], ["--doh-url", https_url, "-k", "-m", "2", "http://y.test/"]):
+        subprocess.run([*tracer, "curl", "-s", *arguments], cwd=directory, timeout=120, check=False, **QUIET)
+    plain.shutdown()
+    secure.shutdown()
+
+
+PYTHON_SCRIPT = r"""
+import array, asyncio, base64, bz2, collections, concurrent.futures, csv, ctypes, curses, datetime, decimal, difflib, email
+import fcntl, fileinput, glob, grp, gzip, hashlib, heapq, http.client, inspect, json, locale, logging, lzma, mmap, multiprocessing
+import os, pickle, platform, pwd, queue, random, re, readline, resource, sched, secrets, select, selectors, shutil, signal
+import socket, sqlite3, ssl, stat, statistics, struct, subprocess, sys, syslog, tarfile, tempfile, termios, threading, time
+import tracemalloc, unicodedata, urllib.request, uuid, venv, xml.etree.ElementTree, zipfile, zlib, zoneinfo, _posixshmem
+from multiprocessing import shared_memory
+d = tempfile.mkdtemp(); os.chdir(d)
+open('a', 'w').write('x' * 100000); os.link('a', 'b'); os.symlink('a', 'c'); os.rename('b', 'e'); os.chmod('e', 0o600)
+os.mkdir('m'); os.utime('a'); os.truncate('a', 10); os.stat('a'); os.statvfs('.'); os.listdir('.'); list(os.scandir('.'))
+os.replace('e', 'm/f'); shutil.copytree('m', 'n'); shutil.copyfile('a', 'g'); shutil.make_archive('z', 'zip', 'm')
+fd = os.open('a', os.O_RDWR); os.pread(fd, 1, 0); os.pwrite(fd, b'y', 0); os.fsync(fd); os.ftruncate(fd, 5); fcntl.flock(fd, 2)
+os.preadv(fd, [bytearray(2)], 0); os.pwritev(fd, [b'1'], 0); os.posix_fadvise(fd, 0, 0, 0); os.posix_fallocate(fd, 0, 99)
+fcntl.lockf(fd, fcntl.LOCK_EX); os.lseek(fd, 0, 0); os.dup2(fd, 50); os.set_inheritable(50, True); os.close(50)
+m = mmap.mmap(fd, 0); m.flush(); m.close(); os.mkfifo('p'); r, w = os.pipe(); os.sendfile(w, fd, 0, 3); os.close(r); os.close(w)
+try: os.setxattr('a', 'user.x', b'1'); os.getxattr('a', 'user.x'); os.listxattr('a'); os.removexattr('a', 'user.x')
+except OSError: pass
+for f in (os.getpid, os.getppid, os.getuid, os.getgroups, os.getlogin, os.getloadavg, os.times, os.uname, os.cpu_count,
+          os.getpgrp, os.getsid, os.sched_getaffinity, os.getpriority, os.sync, os.urandom, os.memfd_create, os.eventfd):
+    try: f(*({os.getsid: (0,), os.sched_getaffinity: (0,), os.getpriority: (0, 0), os.urandom: (8,), os.memfd_create: ('x',),
+              os.eventfd: (0,)}.get(f, ())))
+    except OSError: pass
+resource.getrlimit(resource.RLIMIT_NOFILE); resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); resource.getrusage(0)
+pwd.getpwuid(0); grp.getgrgid(0); os.nice(0); os.umask(0o22); time.sleep(0.01); time.clock_gettime(0); time.process_time()
+signal.signal(signal.SIGALRM, lambda *_: None); signal.setitimer(signal.ITIMER_REAL, 0.01); signal.pause()
+signal.pthread_sigmask(signal.SIG_BLOCK, [10]); os.kill(os.getpid(), 10); signal.sigtimedwait([10], 1); signal.sigpending()
+subprocess.run(['true']); subprocess.run('echo x | cat', shell=True, capture_output=True); os.system('true'); os.popen('true').read()
+subprocess.run(['true'], close_fds=False, preexec_fn=lambda: None); subprocess.Popen(['sleep', '9']).kill()
+pid = os.fork()
+if pid == 0: os._exit(0)
+os.waitpid(pid, 0); os.posix_spawn('/bin/true', ['true'], {}); os.wait()
+pid, master = __import__('pty').fork()
+if pid == 0: os._exit(0)
+os.waitpid(pid, 0); os.close(master)
+def use(n): return n * n
+if True:
+    with concurrent.futures.ThreadPoolExecutor(4) as e: list(e.map(use, range(20)))
+    with multiprocessing.get_context('fork').Pool(2) as p: p.map(use, range(9))
+    q = multiprocessing.get_context('fork').Queue(); q.put(1); q.get()
+    s = shared_memory.SharedMemory(create=True, size=100); s.close(); s.unlink()
+    multiprocessing.get_context('fork').Semaphore(1).acquire()
+server = socket.create_server(('127.0.0.1', 0)); port = server.getsockname()[1]
+def answer():
+    c, _ = server.accept(); c.recv(9); c.sendall(b'HTTP/1.0 200 OK\r\n\r\nhi'); c.shutdown(2); c.close()
+t = threading.Thread(target=answer); t.start(); urllib.request.urlopen(f'http://127.0.0.1:{port}/').read(); t.join()
+u = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); u.bind('sock'); v, w = socket.socketpair(); v.sendmsg([b'x']); w.recvmsg(9)
+socket.send_fds(v, [b'f'], [0]); socket.recv_fds(w, 9, 1); v.setsockopt(1, 7, 1000); v.getsockopt(1, 7); v.setblocking(False)
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); udp.sendto(b'x', ('127.0.0.1', 9)); socket.if_nameindex()
+socket.getaddrinfo('localhost', 80); socket.gethostname()
+for name in ('no-such-name.invalid',):
+    try: socket.getaddrinfo(name, 80)
+    except OSError: pass
+e = select.epoll(); e.register(v, 1); e.poll(0); select.select([v], [], [], 0); select.poll().poll(0); e.close()
+async def main():
+    p = await asyncio.create_subprocess_exec('true'); await p.wait(); await asyncio.to_thread(use, 2)
+    s = await asyncio.start_server(lambda r, w: w.close(), '127.0.0.1', 0); s.close()
+    await asyncio.sleep(0.01)
+asyncio.run(main())
+db = sqlite3.connect('x.db'); db.execute('create table t(a)'); db.execute('insert into t values(1)'); db.commit(); db.close()
+ssl.create_default_context(); hashlib.sha256(b'x'); hashlib.scrypt(b'a', salt=b'b', n=2, r=1, p=1); secrets.token_hex()
+ctypes.CDLL(None).getpid(); zoneinfo.ZoneInfo('Europe/Berlin'); locale.setlocale(locale.LC_ALL, ''); syslog.syslog('x')
+lzma.compress(b'x'); bz2.compress(b'x'); tarfile.open('t.tar', 'w').add('a'); zipfile.ZipFile('t.zip', 'w').write('a')
+logging.basicConfig(filename='l'); logging.error('x'); uuid.uuid1(); platform.platform(); os.getxattr; inspect.stack()
+sys.stdout.flush(); __import__('test.support') if False else None
+shutil.rmtree(d, ignore_errors=True); raise SystemExit(0)
+"""
+
+
+def python(tracer, directory):
+    script = os.path.join(directory, "script.py")
+    with open(script, "w", encoding="utf-8") as file:
+        file.write(PYTHON_SCRIPT)
+    for arguments in ([script], ["-c", "print(1)"], ["-S", "-E", "-c", "import sys; sys.exit(3)"], ["-m", "json.tool", "/nonexistent"]):
+        done = subprocess.run([*tracer, "/usr/bin/python3.11", *arguments], cwd=directory, timeout=600, check=False,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if arguments == [script] and done.returncode != 0:
+            raise RuntimeError(f"the Python workload failed:\n{done.stderr[-800:]}")
+
+
+def python_extensions():
+    return sorted(glob.glob("/usr/lib/python3.11/lib-dynload/*.so"))
+
+
+NGINX_CONFIGURATION = """
+worker_processes 2; daemon off; pid {d}/pid; error_log {d}/error.log info; thread_pool default threads=4;
+worker_rlimit_nofile 2048; worker_cpu_affinity auto; working_directory {d};
+events {{ worker_connections 256; accept_mutex on; }}
+http {{ access_log {d}/access.log; client_body_temp_path {d}/body; proxy_temp_path {d}/proxy; fastcgi_temp_path {d}/f;
+  uwsgi_temp_path {d}/u; scgi_temp_path {d}/s; proxy_cache_path {d}/cache keys_zone=c:1m; gzip on; gzip_types text/plain;
+  gzip_min_length 10; open_file_cache max=100; resolver 127.0.0.1:1; resolver_timeout 300ms; limit_req_zone $remote_addr zone=l:1m rate=100r/s;
+  server {{ listen 127.0.0.1:{p} reuseport; listen 127.0.0.1:{t} ssl; listen unix:{d}/socket; ssl_certificate {c};
+    ssl_certificate_key {k}; ssl_session_cache shared:x:1m; root {d}/root; autoindex on; aio threads; sendfile on;
+    client_max_body_size 50m; client_body_buffer_size 8k;
+    location /up/ {{ dav_methods PUT DELETE MKCOL COPY MOVE; create_full_put_path on; dav_access user:rw; }}
+    location /direct/ {{ directio 512; alias {d}/root/; }}
+    location /nosend/ {{ sendfile off; aio off; alias {d}/root/; }}
+    location /proxy/ {{ proxy_pass http://127.0.0.1:{b}/; proxy_cache c; proxy_cache_valid 60s; }}
+    location /store/ {{ proxy_pass http://127.0.0.1:{b}/; proxy_store {d}/stored; }}
+    location /limited/ {{ limit_req zone=l; limit_rate 100k; alias {d}/root/; }}
+    location /fcgi/ {{ fastcgi_pass 127.0.0.1:1; }}
+    location /named/ {{ set $n no-such.invalid; proxy_pass http://$n/; }}
+    location /private/ {{ auth_basic x; auth_basic_user_file {d}/passwords; alias {d}/root/; }}
+  }} }}
+"""
+
+
+def nginx(tracer, directory):
+    backend, port, tls = serve(directory), free_port(), free_port()
+    key, cert = certificate(directory)
+    root = os.path.join(directory, "root")
+    os.makedirs(os.path.join(root, "up"), exist_ok=True)
+    for name, size in (("small.txt", 100), ("big.txt", 3_000_000), ("index.html", 50)):
+        with open(os.path.join(root, name), "wb") as file:
+            file.write(b"0123456789" * (size // 10))
+    with open(os.path.join(directory, "passwords"), "w", encoding="ascii") as file:
+        file.write("user:$6$abcdefgh$QuZDjtTe7LTIyPZbNkkRMaFiZTXUkTMkXeZDJkV2F9DvAQZ3cHmUBuDHK8tNvbwXEEYmPGyiSxCOQmLmKv4Rf0\n")
+    for folder in (root, os.path.join(root, "up"), directory):
+        os.chmod(folder, 0o777)
+    configuration = os.path.join(directory, "nginx.conf")
+    with open(configuration, "w", encoding="ascii") as file:
+        file.write(NGINX_CONFIGURATION.format(d=directory, p=port, t=tls, c=cert, k=key, b=backend.server_port))
+    command = ["/usr/sbin/nginx", "-c", configuration, "-p", directory, "-e", os.path.join(directory, "start.log")]
+    subprocess.run([*tracer, *command, "-t"], check=False, timeout=60, **QUIET)
+    process = subprocess.Popen([*tracer, *command], **QUIET)
+    try:
+        wait_for(port)
+        for round_number in range(2):
+            nginx_requests(port, tls, directory)
+            master = int(open(os.path.join(directory, "pid"), encoding="ascii").read())
+            os.kill(master, signal.SIGUSR1 if round_number == 0 else signal.SIGHUP)
+            time.sleep(1.5)
+        os.kill(children(master)[0], signal.SIGKILL)  # the master makes a new worker
+        time.sleep(1)
+        nginx_requests(port, tls, directory)
+        os.kill(master, signal.SIGUSR2)  # a new binary
+        time.sleep(2)
+        os.kill(master, signal.SIGWINCH)
+        time.sleep(1)
+        for name in ("pid", "pid.oldbin"):
+            try:
+                os.kill(int(open(os.path.join(directory, name), encoding="ascii").read()), signal.SIGQUIT)
+            except (OSError, ValueError):
+                pass
+        process.wait(60)
+    finally:
+        if process.poll() is None:
+            stop(process)
+        backend.shutdown()
+
+
+def nginx_requests(port, tls, directory):
+    paths = ["/", "/small.txt", "/big.txt", "/up/", "/missing", "/direct/big.txt", "/nosend/big.txt", "/proxy/", "/proxy/",
+             "/store/x", "/fcgi/", "/named/", "/private/small.txt", "/limited/small.txt", "/%00", "/../../etc/passwd"]
+    context = ssl._create_unverified_context()
+    for secure in (False, True):
+        for path in paths:
+            for headers in ({}, {"Accept-Encoding": "gzip", "Authorization": "Basic dXNlcjpw"}, {"Range": "bytes=0-9,20-29"}):
+                make = (lambda: http.client.HTTPSConnection("127.0.0.1", tls, timeout=5, context=context)) if secure else (
+                    lambda: http.client.HTTPConnection("127.0.0.1", port, timeout=5))
+                connection = make()
+                try:
+                    connection.request("GET", path, headers=headers)
+                    connection.getresponse().read()
+                except (OSError, http.client.HTTPException):
+                    pass
+                connection.close()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    for method, path, body, headers in (
+            ("PUT", "/up/f", b"x" * 200_000, {}), ("PUT", "/up/d/g", b"y", {"Date": "Sun, 06 Nov 1994 08:49:37 GMT"}),
+            ("COPY", "/up/f", None, {"Destination": "/up/h"}), ("MOVE", "/up/h", None, {"Destination": "/up/i"}),
+            ("MKCOL", "/up/new/", None, {}), ("COPY", "/up/d/", None, {"Destination": "/up/e/"}), ("DELETE", "/up/e/", None, {}),
+            ("DELETE", "/up/f", None, {}), ("POST", "/proxy/", b"z" * 500_000, {}), ("HEAD", "/", None, {}), ("BAD", "/", None, {})):
+        try:
+            connection.request(method, path, body=body, headers=headers)
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+    connection.close()
+    for payload in (b"garbage\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n"):
+        with socket.create_connection(("127.0.0.1", port), 5) as raw:
+            raw.sendall(payload)
+    try:
+        with socket.socket(socket.AF_UNIX) as local:
+            local.connect(os.path.join(directory, "socket"))
+            local.sendall(b"GET /big.txt HTTP/1.0\r\n\r\n")
+            while local.recv(65536):
+                pass
+    except OSError:
+        pass
+
+
+def memcached(tracer, directory):
+    port = free_port()
+    user = ["-u", "nobody"] if os.geteuid() == 0 else []
+    process = subprocess.Popen([*tracer, "/usr/bin/memcached", "-l", "127.0.0.1", "-p", str(port), "-U", str(port), "-m", "8",
+                                "-vv", *user], cwd=directory, **QUIET)
+    try:
+        wait_for(port)
+        value = b"v" * 100_000
+        script = [b"set a 0 0 100000\r\n" + value + b"\r\n", b"get a b c\r\n", b"add a 0 0 1\r\nx\r\n", b"append a 0 0 1\r\nx\r\n",
+                  b"set n 0 0 1\r\n5\r\n", b"incr n 3\r\n", b"decr n 1\r\n", b"gets a\r\n", b"touch a 10\r\n", b"delete n\r\n", b"stats\r\n",
+                  b"stats items\r\n", b"stats slabs\r\n", b"stats conns\r\n", b"slabs reassign 1 2\r\n", b"lru_crawler enable\r\n",
+                  b"lru_crawler metadump all\r\n", b"verbosity 2\r\n", b"flush_all\r\n", b"version\r\n", b"watch fetchers\r\n", b"bogus\r\n"]
+        for command in script:
+            with socket.create_connection(("127.0.0.1", port), 5) as client:
+                client.settimeout(0.3)
+                client.sendall(command)
+                try:
+                    while client.recv(65536):
+                        pass
+                except OSError:
+                    pass
+        with socket.create_connection(("127.0.0.1", port), 5) as client:  # the binary protocol: no-op, quit
+            client.sendall(b"\x80\x0a" + b"\0" * 22 + b"\x80\x07" + b"\0" * 22)
+            client.recv(100)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+            datagrams.settimeout(1)
+            datagrams.sendto(b"\0\1\0\0\0\1\0\0get a\r\n", ("127.0.0.1", port))
+            try:
+                datagrams.recv(2000)
+            except OSError:
+                pass
+        many = [socket.create_connection(("127.0.0.1", port), 5) for _ in range(60)]
+        for client in many:
+            client.sendall(b"set k 0 0 3\r\nabc\r\nget k\r\n")
+        for client in many:
+            client.close()
+        for pid in children(process.pid):
+            os.kill(pid, signal.SIGHUP)
+        time.sleep(0.5)
+    finally:
+        stop(process, (signal.SIGINT, signal.SIGTERM, signal.SIGKILL))
+
+
+def redis(tracer, directory):
+    port = free_port()
+    process = subprocess.Popen([*tracer, "/usr/bin/redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", directory,
+                                "--appendonly", "yes", "--save", "60 1", "--io-threads", "2", "--io-threads-do-reads", "yes",
+                                "--unixsocket", os.path.join(directory, "redis.sock"), "--logfile", os.path.join(directory, "log"),
+                                "--maxmemory", "50mb", "--activedefrag", "no"], cwd=directory, **QUIET)
+    try:
+        wait_for(port)
+        with socket.create_connection(("127.0.0.1", port), 60) as client:
+            client.settimeout(60)
+            for command in ("SET a 1", "GET a", "INCR a", "LPUSH l x y z", "BRPOP l 1", "ZADD z 1 a 2 b", "ZRANGE z 0 -1", "EXPIRE a 10",
+                            "EVAL return(1) 0", "CONFIG SET save 30", "CONFIG GET *", "INFO all", "BGSAVE", "BGREWRITEAOF", "CLIENT LIST",
+                            "DEBUG SLEEP 0.1", "MEMORY DOCTOR", "SAVE", "CONFIG REWRITE", "SUBSCRIBE c", "UNSUBSCRIBE c", "MONITOR", "RESET",
+                            "FLUSHALL ASYNC", "XADD s * f v", "XREAD COUNT 1 STREAMS s 0", "SCRIPT FLUSH", "ACL LIST", "LATENCY DOCTOR",
+                            "REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "CONFIG SET appendonly no", "CONFIG SET appendonly yes",
+                            f"CONFIG SET port {free_port()}", "OBJECT HELP", "NOSUCH"):
+                client.sendall(command.encode() + b"\r\n")
+                time.sleep(0.05)
+                client.recv(1_000_000)
+            for i in range(200):
+                client.sendall(f"SET k{i} {'v' * 2000}\r\n".encode())
+            client.recv(10_000)
+            time.sleep(3)
+            client.sendall(b"SHUTDOWN SAVE\r\n")
+            process.wait(60)
+    finally:
+        if process.poll() is None:
+            stop(process)
+
+
+# Name -> (program, workload, libraries that it loads by names made at run time).
+WORKLOADS = {
+    "sqlite3": ("/usr/bin/sqlite3", sqlite3, list),
+    "curl": ("/usr/bin/curl", curl, list),
+    "python3.11": ("/usr/bin/python3.11", python, python_extensions),
+    "nginx": ("/usr/sbin/nginx", nginx, list),
+    "memcached": ("/usr/bin/memcached", memcached, list),
+    "redis": ("/usr/bin/redis-server", redis, list),
+}
