@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -26,7 +27,6 @@
 namespace libguard {
 namespace {
 
-constexpr int kPollMilliseconds = 200, kDeadlineSeconds = 2;
 constexpr size_t kMaxLine = 128;
 
 std::string socket_path(int supervisor) {
@@ -68,7 +68,8 @@ ControlServer::ControlServer(SetPhase set_phase) : set_phase_(std::move(set_phas
   socket_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (socket_ < 0) return;
   ::unlink(path.c_str());
-  bool bound = ::bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  end_ = ::eventfd(0, EFD_CLOEXEC);
+  bool bound = end_ >= 0 && ::bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
   if (!bound || ::chmod(path.c_str(), 0600) != 0 || ::listen(socket_, 4) != 0) {
     ::close(socket_);
     socket_ = -1;
@@ -87,16 +88,20 @@ ControlServer::ControlServer(SetPhase set_phase) : set_phase_(std::move(set_phas
 }
 
 ControlServer::~ControlServer() {
-  ended_ = true;
-  if (thread_.joinable()) thread_.join();
+  if (thread_.joinable()) {
+    ::eventfd_write(end_, 1);
+    thread_.join();
+  }
   if (socket_ >= 0) ::close(socket_);
+  if (end_ >= 0) ::close(end_);
   if (!path_.empty()) ::unlink(path_.c_str());
 }
 
 void ControlServer::serve() {
-  while (!ended_) {
-    pollfd waiting{socket_, POLLIN, 0};
-    if (::poll(&waiting, 1, kPollMilliseconds) <= 0) continue;
+  pollfd waiting[] = {{socket_, POLLIN, 0}, {end_, POLLIN, 0}};
+  while (::poll(waiting, 2, -1) >= 0 || errno == EINTR) {
+    if (waiting[1].revents != 0) return;
+    if (waiting[0].revents == 0) continue;
     int connection = ::accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC);
     if (connection < 0) continue;
     set_deadline(connection);

@@ -11,7 +11,6 @@
 
 #include <sys/types.h>
 
-#include <atomic>
 #include <functional>
 #include <string>
 #include <thread>
@@ -34,7 +33,7 @@ class ControlServer {
   SetPhase set_phase_;
   std::string path_;
   int socket_ = -1;
-  std::atomic<bool> ended_{false};
+  int end_ = -1;  // readable when the server ends
   std::thread thread_;
 };
 

@@ -216,6 +216,7 @@ int run_command(const GuardFlags& flags, const std::vector<std::string>& command
   auto child =
       spawn_guarded({command, environment_of(session), session.client, session.filter, session.backend->ruleset()});
   if (!child) return refuse_to_start(child.error());
+  session.guard->begin();
   if (auto started = session.backend->start_door(child->take_listener(), child->pid(), child->shielded()); !started)
     return refuse_to_start(started.error());
   if (auto started = start_switches(session); !started) return refuse_to_start(started.error());
@@ -254,6 +255,7 @@ int supervise(int door_fd) {
     return kSessionFailed;
   }
   Session& session = **made;
+  session.guard->begin();
   auto listener = door->exchange(session.filter);
   if (!listener) return refuse_to_start(listener.error());
   if (auto started = session.backend->start_running(*listener, door->pid()); !started)

@@ -237,6 +237,8 @@ std::string Guard::module_name(uint32_t module_hash) {
   return found == state_->modules.end() ? std::string() : found->second;
 }
 
+void Guard::begin() { state_->resolver->begin(); }
+
 bool Guard::native_owner(std::string_view mapping_path, LibraryId* owner) {
   if (mapping_path == state_->options.client_path) return false;
   Resolver::Native native = state_->resolver->resolve_native(mapping_path);

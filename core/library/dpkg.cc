@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// dpkg's file lists as a sorted array of path hashes; diversions; the merged /usr.
+// dpkg's file lists as a table of path hashes; diversions; the merged /usr.
 //
 // Way:     see dpkg.h.
 // Thread:  the supervisor's serving thread only.
 // Failure: unreadable lists own nothing.
 #include "core/library/dpkg.h"
 
+#include <signal.h>
+
 #include <algorithm>
+#include <bit>
+#include <system_error>
 
 #include "core/library/purl.h"
 
@@ -83,23 +87,57 @@ void Dpkg::load_diversions() {
   }
 }
 
-void Dpkg::load() {
+void Dpkg::index() {
+  slots_.assign(std::bit_ceil(2 * files_.size() + 1), 0);
+  for (uint32_t i = 0; i < files_.size(); i++) {
+    size_t at = files_[i].hash & (slots_.size() - 1);
+    while (slots_[at] != 0) at = (at + 1) & (slots_.size() - 1);
+    slots_[at] = i + 1;
+  }
+}
+
+Dpkg::~Dpkg() {
+  if (loader_.joinable()) loader_.join();
+}
+
+void Dpkg::begin() {
+  if (loaded_ || loader_.joinable()) return;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the threads that wait for them
+  try {
+    loader_ = std::thread([this] { load(); });
+  } catch (const std::system_error&) {
+    // No thread: they are read at the first question.
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Dpkg::finish() {
+  if (loaded_) return;
+  if (loader_.joinable())
+    loader_.join();
+  else
+    load();
   loaded_ = true;
+}
+
+void Dpkg::load() {
   distribution_ = read_distribution(tree_);
   for (const std::string& name : tree_.list(kInfo))
     if (name.ends_with(".list")) load_list(name);
-  std::sort(files_.begin(), files_.end(), [](const File& a, const File& b) { return a.hash < b.hash; });
+  index();
   load_versions();
   load_diversions();
 }
 
 std::optional<uint32_t> Dpkg::listed(std::string_view path, std::string_view only, std::string_view except) const {
-  uint64_t hash = hash_of(path);
-  auto file =
-      std::lower_bound(files_.begin(), files_.end(), hash, [](const File& f, uint64_t h) { return f.hash < h; });
-  for (; file != files_.end() && file->hash == hash; ++file) {
-    const std::string& package = packages_[file->package];
-    if ((only.empty() || package == only) && (except.empty() || package != except)) return file->package;
+  const uint64_t hash = hash_of(path);
+  for (size_t at = hash & (slots_.size() - 1); slots_[at] != 0; at = (at + 1) & (slots_.size() - 1)) {
+    const File& file = files_[slots_[at] - 1];
+    if (file.hash != hash) continue;
+    const std::string& package = packages_[file.package];
+    if ((only.empty() || package == only) && (except.empty() || package != except)) return file.package;
   }
   return std::nullopt;
 }
@@ -113,7 +151,7 @@ std::optional<uint32_t> Dpkg::owner(std::string_view path) const {
 }
 
 std::optional<std::string> Dpkg::owner_of(std::string_view path) {
-  if (!loaded_) load();
+  finish();
   auto package = owner(path);
   if (!package) {
     std::string twin = merged_twin(path);

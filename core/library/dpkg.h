@@ -2,7 +2,7 @@
 // Which Debian package owns a file, read from dpkg's own file lists.
 //
 // Way:     a native mapping, an executable, or code that no distribution owns -> resolver -> *here*.
-// Thread:  the supervisor's serving thread only; reads the lists at the first question.
+// Thread:  one thread; the lists are read by a thread of its own after begin(), else at the first question.
 // Failure: without dpkg's database nobody owns anything.
 #pragma once
 
@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -20,9 +21,12 @@ namespace libguard {
 class Dpkg {
  public:
   explicit Dpkg(const Tree& tree) : tree_(tree) {}
+  ~Dpkg();
+  // Reads the lists beside what the caller does next: thousands of files on a machine with many packages.
+  void begin();
   // The purl of the package that owns this real path: "pkg:deb/debian/git@1:2.39.5-0%2Bdeb12u2".
   std::optional<std::string> owner_of(std::string_view path);
-  size_t files() const { return files_.size(); }
+  size_t files() const { return files_.size(); }  // after the first question
 
  private:
   struct File {
@@ -33,6 +37,8 @@ class Dpkg {
     std::string from, to, by;
   };
   void load();
+  void finish();
+  void index();
   void load_list(const std::string& name);
   void load_versions();
   void load_diversions();
@@ -42,9 +48,11 @@ class Dpkg {
 
   const Tree& tree_;
   bool loaded_ = false;
+  std::thread loader_;
   std::string distribution_;           // "debian", "ubuntu"
   std::vector<std::string> packages_;  // names without architecture
-  std::vector<File> files_;            // sorted by hash
+  std::vector<File> files_;
+  std::vector<uint32_t> slots_;        // 1 + index into files_ by hash, linear probing; 0: empty
   std::vector<Diversion> diversions_;
   std::unordered_map<std::string, std::string> versions_;
 };

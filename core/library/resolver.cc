@@ -67,6 +67,8 @@ Resolver::Resolver(ResolverOptions options, LibraryTable& table) : impl_(new Imp
 
 Resolver::~Resolver() = default;
 
+void Resolver::begin() { impl_->dpkg.begin(); }
+
 void Resolver::add_python(const PythonRuntime& runtime) {
   Impl& my = *impl_;
   std::string key = runtime.executable + '\n' + runtime.invoked_as;

@@ -46,6 +46,8 @@ class Resolver {
  public:
   Resolver(ResolverOptions options, LibraryTable& table);
   ~Resolver();
+  // Begins to read what the first questions need, on a thread of its own.
+  void begin();
   // Makes stdlib and site directories of this interpreter (and of its venv, if pyvenv.cfg is older than the guard)
   // known. Idempotent; cheap when known.
   void add_python(const PythonRuntime& runtime);

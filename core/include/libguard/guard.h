@@ -41,6 +41,9 @@ class Guard final : public Handler {
   static Result<std::unique_ptr<Guard>> create(GuardOptions options);
   ~Guard() override;
 
+  // The command is about to start: what its first calls will need is read meanwhile. Makes a thread.
+  void begin();
+
   const lg_matrix* matrix() const;
   std::vector<Outcome> outcomes() const;  // for the seccomp filter, per right
   Mode mode() const;
