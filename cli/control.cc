@@ -27,6 +27,7 @@
 namespace libguard {
 namespace {
 
+constexpr int kDeadlineSeconds = 2;
 constexpr size_t kMaxLine = 128;
 
 std::string socket_path(int supervisor) {
