@@ -67,15 +67,24 @@ void Dpkg::load_list(const std::string& name) {
   }
 }
 
-void Dpkg::load_versions() {
-  auto text = tree_.read("/var/lib/dpkg/status", kStatusLimit);
-  std::string_view rest = text ? *text : std::string_view{};
-  std::string_view package;
-  while (!rest.empty()) {
-    std::string_view line = take_line(rest);
-    if (line.starts_with("Package: ")) package = line.substr(9);
-    if (line.starts_with("Version: ")) versions_.emplace(package, line.substr(9));
+// The paragraph "Package: NAME ... Version: VERSION" of the status file.
+std::string Dpkg::version_of(std::string_view package) {
+  if (!status_) status_ = tree_.read("/var/lib/dpkg/status", kStatusLimit).value_or("");
+  const std::string begin = "Package: " + std::string(package) + "\n";
+  size_t at = status_->find(begin);
+  while (at != std::string::npos && at != 0 && (*status_)[at - 1] != '\n') at = status_->find(begin, at + 1);
+  if (at == std::string::npos) return {};
+  std::string_view paragraph = std::string_view(*status_).substr(at);
+  paragraph = paragraph.substr(0, paragraph.find("\n\n"));
+  while (!paragraph.empty()) {
+    std::string_view line = take_line(paragraph);
+    if (line.starts_with("Version: ")) return std::string(line.substr(9));
   }
+  return {};
+}
+
+std::string Dpkg::purl_of(const std::string& package) {
+  return Purl{"deb", distribution_, package, version_of(package)}.text();
 }
 
 void Dpkg::load_diversions() {
@@ -97,6 +106,7 @@ void Dpkg::index() {
 }
 
 Dpkg::~Dpkg() {
+  stop_ = true;
   if (loader_.joinable()) loader_.join();
 }
 
@@ -123,12 +133,9 @@ void Dpkg::finish() {
 }
 
 void Dpkg::load() {
-  distribution_ = read_distribution(tree_);
   for (const std::string& name : tree_.list(kInfo))
-    if (name.ends_with(".list")) load_list(name);
+    if (name.ends_with(".list") && !stop_) load_list(name);
   index();
-  load_versions();
-  load_diversions();
 }
 
 std::optional<uint32_t> Dpkg::listed(std::string_view path, std::string_view only, std::string_view except) const {
@@ -150,7 +157,29 @@ std::optional<uint32_t> Dpkg::owner(std::string_view path) const {
   return listed(path, {}, {});
 }
 
+// An interpreter starts with files whose packages are called like them; only others need all lists.
+std::optional<std::string> Dpkg::guess(std::string_view path) const {
+  for (const Diversion& diversion : diversions_)
+    if (diversion.to == path || diversion.from == path) return std::nullopt;
+  const std::string base(name_of(path)), twin = merged_twin(path);
+  for (const std::string& package : {base, base + "-minimal", "lib" + base + "-minimal", "lib" + base + "-stdlib"})
+    for (const char* architecture : {"", ":amd64"}) {
+      auto text = tree_.read(std::string(kInfo) + "/" + package + architecture + ".list", kListLimit);
+      std::string_view rest = text ? *text : std::string_view{};
+      while (!rest.empty())
+        if (std::string_view line = take_line(rest); line == path || (!twin.empty() && line == twin)) return package;
+    }
+  return std::nullopt;
+}
+
 std::optional<std::string> Dpkg::owner_of(std::string_view path) {
+  if (!asked_) {
+    asked_ = true;
+    distribution_ = read_distribution(tree_);
+    load_diversions();
+  }
+  if (!loaded_)
+    if (auto package = guess(path)) return purl_of(*package);
   finish();
   auto package = owner(path);
   if (!package) {
@@ -158,9 +187,7 @@ std::optional<std::string> Dpkg::owner_of(std::string_view path) {
     if (!twin.empty()) package = owner(twin);
   }
   if (!package) return std::nullopt;
-  const std::string& name = packages_[*package];
-  auto version = versions_.find(name);
-  return Purl{"deb", distribution_, name, version == versions_.end() ? "" : version->second}.text();
+  return purl_of(packages_[*package]);
 }
 
 }  // namespace libguard

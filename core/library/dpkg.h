@@ -2,16 +2,16 @@
 // Which Debian package owns a file, read from dpkg's own file lists.
 //
 // Way:     a native mapping, an executable, or code that no distribution owns -> resolver -> *here*.
-// Thread:  one thread; the lists are read by a thread of its own after begin(), else at the first question.
+// Thread:  one thread; the lists are read by a thread of its own after begin(), else when a question needs them all.
 // Failure: without dpkg's database nobody owns anything.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "core/library/tree.h"
@@ -39,22 +39,26 @@ class Dpkg {
   void load();
   void finish();
   void index();
+  // The package of `path` by looking into the lists of packages that are called like it; nothing: nobody knows yet.
+  std::optional<std::string> guess(std::string_view path) const;
+  std::string version_of(std::string_view package);
+  std::string purl_of(const std::string& package);
   void load_list(const std::string& name);
-  void load_versions();
   void load_diversions();
   // The package that lists `path`; with `only` that package alone, with `except` any but that one.
   std::optional<uint32_t> listed(std::string_view path, std::string_view only, std::string_view except) const;
   std::optional<uint32_t> owner(std::string_view path) const;
 
   const Tree& tree_;
-  bool loaded_ = false;
+  bool asked_ = false, loaded_ = false;
+  std::atomic<bool> stop_{false};  // the loader: nobody will ask
   std::thread loader_;
   std::string distribution_;           // "debian", "ubuntu"
   std::vector<std::string> packages_;  // names without architecture
   std::vector<File> files_;
-  std::vector<uint32_t> slots_;        // 1 + index into files_ by hash, linear probing; 0: empty
+  std::vector<uint32_t> slots_;  // 1 + index into files_ by hash, linear probing; 0: empty
   std::vector<Diversion> diversions_;
-  std::unordered_map<std::string, std::string> versions_;
+  std::optional<std::string> status_;  // dpkg's status file
 };
 
 }  // namespace libguard

@@ -28,7 +28,7 @@ def cmake(*targets, python=False):
         sys.exit("libguard: build it from a checkout: pip install ./frontends/cpython")
     build = os.path.abspath(os.environ.get("LIBGUARD_BUILD_DIR") or os.path.join(REPOSITORY, "build", "python"))
     # One build directory serves every interpreter: what CMake remembers of the last one goes.
-    configure = ["cmake", "-S", REPOSITORY, "-B", build, "-U", "*Python*", "-U", "*PYTHON*", "-U", "*pybind11*", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DLIBGUARD_TESTS=OFF"]
+    configure = ["cmake", "-S", REPOSITORY, "-B", build, "-U", "*Python*", "-U", "*PYTHON*", "-U", "*pybind11*", "-DCMAKE_BUILD_TYPE=Release", "-DLIBGUARD_TESTS=OFF"]
     if python:
         import pybind11
 
