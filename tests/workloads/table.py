@@ -45,8 +45,9 @@ def job(file, *more):
 
 WORKLOADS = {
     "demo": server(demo_client, "{demo}/service.py", "--port", "{port}", "--data", "{data}", told=True),
-    "gunicorn": server(drive.gunicorn_client, "-m", "gunicorn", "--workers", "4", "--threads", "4", "--bind",
-                       "127.0.0.1:{port}", "--chdir", "{application}", "wsgi_app:app"),
+    # A worker that is told to end before it can hear it (gunicorn loses the signal then) is ended by the master, soon.
+    "gunicorn": server(drive.gunicorn_client, "-m", "gunicorn", "--workers", "4", "--threads", "4", "--graceful-timeout", "5",
+                       "--bind", "127.0.0.1:{port}", "--chdir", "{application}", "wsgi_app:app"),
     "uvicorn": server(drive.uvicorn_client, "-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--app-dir",
                       "{application}", "asgi_app:app"),
     "multiprocessing": job("multiprocessing_job.py"),
