@@ -51,7 +51,8 @@ void Analysis::add_start_roots(std::vector<Node>& roots) const {
     if (node != kNoNode) roots.push_back(node);
   };
   for (uint32_t module = 0; module < program_.modules().size(); module++) {
-    add(program_.exported(module, "__libc_early_init"));  // looked up by the loader
+    // Looked up by the loaders of glibc and musl, by name.
+    for (std::string_view name : {"__libc_early_init", "__dls2b", "__dls3"}) add(program_.exported(module, name));
     for (uint32_t reference : program_.summary(module).start) add(program_.resolve(module, reference));
     for (uint32_t reference : program_.summary(module).finish) add(program_.resolve(module, reference));
   }

@@ -38,7 +38,7 @@ void Closure::enter(Node node, Node parent, How how) {
 void Closure::take(Node node, Node parent) {
   if (node == kNoNode || taken_[node]) return;
   taken_[node] = 1;
-  if (program_.function(node).wrapper_registers != 0) wrappers_by_pointer_.push_back(node);
+  if (program_.function(node).wrapper_parameters != 0) wrappers_by_pointer_.push_back(node);
   if (pointer_calls_) return enter(node, parent, How::kPointer);
   parent_[node] = reached_[node] ? parent_[node] : parent;
   waiting_.push_back(node);

@@ -49,6 +49,7 @@ std::vector<ScannedFunction> without_overlaps(std::vector<ScannedFunction> all, 
   for (size_t i = 0; i < kept.size(); i++) {  // symbols without a size reach to the next one
     AddressRange& range = kept[i].range;
     if (range.end > range.begin) continue;
+    kept[i].source = Source::kGap;  // hand-written code: what comes behind it may be called by itself
     range.end = i + 1 < kept.size() ? kept[i + 1].range.begin : UINT64_MAX;
     for (const AddressRange& part : image.code)
       if (part.contains(range.begin)) range.end = std::min(range.end, part.end);

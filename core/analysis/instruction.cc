@@ -51,6 +51,8 @@ uint64_t target_of(const ZydisDecodedInstruction& raw, uint64_t address) {
   return address + raw.length + static_cast<uint64_t>(raw.raw.imm[0].value.s);
 }
 
+bool is_second_byte(ZydisRegister name) { return name >= ZYDIS_REGISTER_AH && name <= ZYDIS_REGISTER_BH; }
+
 uint8_t register_number(ZydisRegister name) {
   ZydisRegister wide = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, name);
   if (wide < ZYDIS_REGISTER_RAX || wide > ZYDIS_REGISTER_R15) return kNoRegister;
@@ -183,6 +185,8 @@ std::optional<Step> Decoder::decode_step(Bytes bytes, uint64_t address) const {
   }
   if (raw.operand_count_visible > 0) step.to = lower(operands[0], raw, address);
   if (raw.operand_count_visible > 1) step.from = lower(operands[1], raw, address);
+  for (int i = 0; i < raw.operand_count_visible; i++)
+    if (operands[i].type == ZYDIS_OPERAND_TYPE_REGISTER && is_second_byte(operands[i].reg.value)) step.op = Op::kOther;
   for (int i = 0; i < raw.operand_count; i++) {
     bool written = operands[i].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
     if (!written || operands[i].type != ZYDIS_OPERAND_TYPE_REGISTER) continue;

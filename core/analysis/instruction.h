@@ -60,7 +60,7 @@ struct Operand {
   enum class Kind : uint8_t { kNone, kRegister, kNumber, kMemory };
   Kind kind = Kind::kNone;
   uint8_t base = kNoRegister, index = kNoRegister, scale = 0;
-  uint16_t bits = 0;
+  uint16_t bits = 0;   // 8: the lowest byte
   int64_t number = 0;  // immediate, or displacement; memory relative to the instruction pointer has no base
   bool is_register(Register r) const { return kind == Kind::kRegister && base == r; }
 };

@@ -128,7 +128,7 @@ void Interpreter::apply_stack(const Step& step, State& state) const {
 void Interpreter::apply_other(const Step& step, State& state) const {
   for (uint8_t i = 0; i < kRegisters; i++)
     if ((step.written >> i & 1) && i != kRsp) state.reg(i) = Value::anything();
-  if (auto slot = slot_of(step.to, state)) state.forget_slots(*slot - 8, 72);
+  if (auto slot = slot_of(step.to, state)) state.forget_slots(*slot, 64);  // as wide as anything writes
 }
 
 void Interpreter::apply_call(State& state) const {
@@ -149,6 +149,12 @@ void Interpreter::apply(const Step& step, State& state) const {
     case Op::kTest:
       return;
     case Op::kMove:
+      if (step.to.kind == Kind::kRegister && step.to.bits == 8 && step.from.kind == Kind::kNumber) {
+        int64_t byte = step.from.number & 0xff;  // the rest of the register stays
+        Value& target = state.reg(step.to.base);
+        target = target.map([byte](int64_t n) { return (n & ~int64_t{0xff}) | byte; });
+        return;
+      }
       return write(step.to, read(step.from, state), state);
     case Op::kAdd:
     case Op::kSubtract:

@@ -195,8 +195,8 @@ Status Program::ask_wrappers() {
     for (const SummarySymbol& symbol : s.symbols) {
       uint32_t function = symbol.defined && symbol.bind != 0 ? s.find_function(symbol.value) : kNoIndex;
       if (function == kNoIndex || s.functions[function].begin != symbol.value) continue;
-      for (uint8_t reg = 0; reg < 16; reg++)
-        if (s.functions[function].wrapper_registers >> reg & 1)
+      for (uint8_t reg = 0; reg < 32; reg++)
+        if (s.functions[function].wrapper_parameters >> reg & 1)
           wrappers.insert({std::string(s.name_at(symbol.name)), reg});
     }
   }

@@ -110,7 +110,7 @@ void SummaryMaker::learn(uint32_t function, uint64_t site, uint8_t reg, const Va
 void SummaryMaker::ask(uint32_t function, const std::vector<uint64_t>& sites, uint8_t reg) {
   std::map<uint64_t, Value> found;
   interpreter_.run(scan_.functions[function].range, sites,
-                   [&](uint64_t site, const State& state) { found[site].join(state.reg(reg)); });
+                   [&](uint64_t site, const State& state) { found[site].join(state.argument(reg)); });
   for (const auto& [site, value] : found) learn(function, site, reg, value);
 }
 
@@ -209,9 +209,7 @@ void SummaryMaker::add_functions() {
     }
     out_.functions.push_back(row);
   }
-  for (auto [function, reg] : wrappers_)
-    out_.functions[function].wrapper_registers =
-        static_cast<uint16_t>(out_.functions[function].wrapper_registers | 1u << reg);
+  for (auto [function, reg] : wrappers_) out_.functions[function].wrapper_parameters |= 1u << reg;
 }
 
 // "libfoo.so.1" may be handed to dlopen, "/bin/sh" to exec, by whoever holds the address.

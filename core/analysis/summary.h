@@ -35,12 +35,12 @@ struct SummarySymbol {
 };
 
 struct SummaryFunction {
-  enum Flag : uint16_t { kIndirectCall = 1, kReturnsFromSignal = 2, kGap = 4, kFrameless = 8 };
+  enum Flag : uint32_t { kIndirectCall = 1, kReturnsFromSignal = 2, kGap = 4, kFrameless = 8 };
   uint64_t begin, end;
   uint32_t name;  // offset into text; 0: none
   uint32_t edges, code_references, data_references, calls, unresolved, indirect_sites;
-  uint16_t wrapper_registers;  // the number of a system call is what this register held at entry
-  uint16_t flags;
+  uint32_t wrapper_parameters;  // bits: the number of a system call is this parameter (Value::parameter)
+  uint32_t flags;
 };
 
 struct SummaryEdge {
@@ -83,7 +83,7 @@ struct WrapperQuestion {
 };
 
 struct Summary {
-  static constexpr uint32_t kVersion = 3;  // raise it with every change of the tables or of what is found
+  static constexpr uint32_t kVersion = 4;  // raise it with every change of the tables or of what is found
 
   std::string soname, interpreter, rpath, runpath;
   std::vector<std::string> needed;

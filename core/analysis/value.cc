@@ -60,10 +60,23 @@ State State::unknown() {
 Value State::slot(int64_t offset) const {
   auto found =
       std::lower_bound(slots_.begin(), slots_.end(), offset, [](auto& slot, int64_t o) { return slot.first < o; });
-  return found != slots_.end() && found->first == offset ? found->second : Value::anything();
+  if (found != slots_.end() && found->first == offset) return found->second;
+  int64_t word = offset / 8 - 1;  // the return address lies at 0
+  bool parameter = offset % 8 == 0 && word >= 0 && word < Value::kParameters - Value::kStackParameters;
+  if (parameter && !parameters_written_) return Value::parameter(static_cast<uint8_t>(Value::kStackParameters + word));
+  return Value::anything();
+}
+
+Value State::argument(uint8_t parameter) const {
+  if (parameter < Value::kStackParameters) return registers_[parameter];
+  if (!registers_[kRsp].is(Value::Kind::kStack)) return Value::anything();
+  int64_t top = registers_[kRsp].offset();
+  bool jump = top == 0;  // the return address is there already
+  return slot(top + 8 * (parameter - Value::kStackParameters + (jump ? 1 : 0)));
 }
 
 void State::forget_slots(int64_t offset, int64_t length) {
+  if (offset + length > 8) parameters_written_ = true;
   auto below = [](const auto& slot, int64_t o) { return slot.first < o; };
   auto first = std::lower_bound(slots_.begin(), slots_.end(), offset - 7, below);
   auto last = std::lower_bound(slots_.begin(), slots_.end(), offset + length, below);
@@ -83,7 +96,8 @@ bool State::join(const State& other) {
     *this = other;
     return true;
   }
-  bool changed = false;
+  bool changed = other.parameters_written_ && !parameters_written_;
+  parameters_written_ |= other.parameters_written_;
   auto merge = [&](Value& into, const Value& from) {
     if (into == from) return;
     Value before = into;

@@ -20,12 +20,14 @@ class Value {
   enum class Kind : uint8_t {
     kNothing,    // no path has come here yet
     kConstants,  // one of these numbers
-    kParameter,  // what the register held when the function was entered
+    kParameter,  // what the register (or stack word, see kStackParameters) held when the function was entered
     kStack,      // the stack pointer at entry plus an offset
     kLoaded,     // read from memory that is not followed
     kAnything,
   };
   static constexpr size_t kMostConstants = 48;
+  // Parameters 16… are the words above the return address: Go's assembler functions take theirs there.
+  static constexpr uint8_t kStackParameters = 16, kParameters = 32;
 
   Value() = default;
   static Value anything() { return Value(Kind::kAnything, 0); }
@@ -67,6 +69,7 @@ class State {
   Value& reg(uint8_t number) { return registers_[number]; }
   const Value& reg(uint8_t number) const { return registers_[number]; }
   Value slot(int64_t offset) const;
+  Value argument(uint8_t parameter) const;            // of a callee, right before the call or tail jump
   void set_slot(int64_t offset, Value value);         // forgets what overlaps
   void forget_slots(int64_t offset, int64_t length);  // those that start in [offset-7, offset+length)
   bool join(const State& other);                      // true if something changed
@@ -76,6 +79,7 @@ class State {
   std::array<Value, kRegisters> registers_;
   std::vector<std::pair<int64_t, Value>> slots_;  // sorted by offset
   bool reached_ = false;
+  bool parameters_written_ = false;  // some word above the return address
 };
 
 }  // namespace libguard

@@ -29,7 +29,7 @@ TEST(AnalysisCalls, EveryFunctionMakesWhatItsNameSays) {
     EXPECT_EQ(summary.functions[i].unresolved, summary.functions[i + 1].unresolved) << name;
     checked++;
   }
-  EXPECT_EQ(checked, 15u);
+  EXPECT_EQ(checked, 17u);
 }
 
 TEST(AnalysisCalls, SaysWhatItDoesNotKnow) {
@@ -40,8 +40,11 @@ TEST(AnalysisCalls, SaysWhatItDoesNotKnow) {
       ASSERT_EQ(summary.functions[i + 1].unresolved, summary.functions[i].unresolved + 1);
       EXPECT_EQ(summary.unresolved[summary.functions[i].unresolved].reason, SummaryUnresolved::kLoaded);
     }
-    unsigned expected = name == "wrapper" ? 1u << 7 : name == "outer_wrapper" ? 1u << 2 : 0;
-    EXPECT_EQ(summary.functions[i].wrapper_registers, expected) << name;
+    unsigned expected = name == "wrapper"         ? 1u << 7
+                        : name == "outer_wrapper" ? 1u << 2
+                        : name == "stack_wrapper" ? 1u << 16
+                                                  : 0;
+    EXPECT_EQ(summary.functions[i].wrapper_parameters, expected) << name;
   }
 }
 

@@ -16,12 +16,17 @@ TEXT(zero_by_test_0, "mov (%rdi), %eax\n test %eax, %eax\n jne 1f\n syscall\n 1:
 TEXT(from_memory, "mov (%rdi), %eax\n syscall\n ret")
 TEXT(in_loop_12, "mov $12, %eax\n mov %eax, %ebx\n 1: syscall\n mov %ebx, %eax\n dec %ecx\n jnz 1b\n ret")
 
+TEXT(low_byte_107, "xor %eax, %eax\n mov $107, %al\n syscall\n ret")
+
 // The number comes from the caller: a wrapper, and a wrapper around it.
 TEXT(wrapper, "mov %rdi, %rax\n mov %rsi, %rdi\n syscall\n ret")
 TEXT(outer_wrapper, "mov %rdx, %rdi\n jmp wrapper")
 TEXT(calls_wrapper_39, "sub $8, %rsp\n mov $39, %edi\n call wrapper\n add $8, %rsp\n ret")
 TEXT(calls_wrapper_twice_102_104, "sub $8, %rsp\n mov $102, %edi\n call wrapper\n mov $104, %edi\n call wrapper\n add $8, %rsp\n ret")
 TEXT(calls_outer_59, "sub $8, %rsp\n mov $59, %edx\n call outer_wrapper\n add $8, %rsp\n ret")
+
+TEXT(stack_wrapper, "mov 8(%rsp), %rax\n syscall\n ret")
+TEXT(calls_stack_wrapper_102, "sub $24, %rsp\n movq $102, (%rsp)\n call stack_wrapper\n add $24, %rsp\n ret")
 
 // A switch: each branch reaches the call with its own number.
 TEXT(by_table_39_102_104,
