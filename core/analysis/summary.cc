@@ -188,8 +188,7 @@ void SummaryMaker::add_functions() {
       auto offset = [&](uint64_t site) { return static_cast<uint32_t>(site - row.begin); };
       for (const CodeEdge& edge : from.edges) {
         uint32_t target = reference(edge.target);
-        if (target != kNoIndex && target != i)
-          out_.edges.push_back({offset(edge.site), target | (edge.tail ? kTailBit : 0)});
+        if (target != kNoIndex) out_.edges.push_back({offset(edge.site), target | (edge.tail ? kTailBit : 0)});
       }
       for (const CodeTarget& target : from.code_references)
         if (uint32_t to = reference(target); to != kNoIndex) out_.code_references.push_back(to);

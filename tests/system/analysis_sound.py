@@ -7,48 +7,15 @@ calls it can make, prints one line per program and fails if a call is missing.
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 
+from analysis_trace import calls_of_program
 from analysis_workloads import WORKLOADS
 from harness import Broken, WORK, libguard_binary
-
-LINE = re.compile(r"^(\d+) +(?:<\.\.\. (\w+) resumed>|(\w+)\()(.*)$")
-BIRTH = ("clone", "clone3", "fork", "vfork")
-# The kernel itself makes a sleeping call again with this number after a stop; no program contains it.
-KERNEL_MADE = {"restart_syscall"}
-
-
-def calls_of(trace, program):
-    """Calls made by processes while they ran `program`; from the start of its code on."""
-    lines = [match.groups() for match in map(LINE.match, open(trace, encoding="utf-8", errors="replace")) if match]
-    parent = {}
-    for pid, resumed, name, rest in lines:
-        made = re.search(r"= (\d+)$", rest)
-        if (resumed or name) in BIRTH and made:
-            parent[made.group(1)] = pid
-    running, pending, calls, first = {}, {}, set(), True
-    for pid, resumed, name, rest in lines:
-        if pid not in running:
-            running[pid] = running.get(parent.get(pid), "")
-        call = resumed or name
-        if call == "execve":
-            started = re.match(r'"([^"]*)"', rest)
-            pending[pid] = os.path.realpath(started.group(1)) if started else pending.get(pid, "")
-            if running[pid] == program and not first:
-                calls.add(call)
-            first = False
-            if re.search(r"\) += 0$", rest) or rest.rstrip().endswith("= 0"):
-                running[pid] = pending[pid]
-            continue
-        if running[pid] == program:
-            calls.add(call)
-    return calls - KERNEL_MADE
-
 
 def static_calls(program, libraries):
     command = [libguard_binary(), "analyze", program, "--matrix", "--json"]
@@ -69,7 +36,7 @@ def check(name):
     os.chmod(directory, 0o777)
     trace = os.path.join(directory, "trace")
     workload(["strace", "-f", "-qq", "-s", "0", "-A", "-o", trace], directory)
-    seen = calls_of(trace, program)
+    seen = {call for call, _ in calls_of_program(trace, program)}
     expected, cold, limits = static_calls(program, libraries())
     _, cached, _ = static_calls(program, libraries())
     missing = sorted(seen - expected)

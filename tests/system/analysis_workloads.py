@@ -6,113 +6,14 @@ is started is stopped by its own means, at the latest by pid.
 """
 
 import glob
-import gzip
-import http.client
-import http.server
 import os
 import signal
 import socket
-import ssl
 import subprocess
-import threading
 import time
 
-QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(port, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise RuntimeError(f"nothing listens on port {port}")
-
-
-def stop(process, signals=(signal.SIGTERM, signal.SIGKILL), seconds=30):
-    """The traced program is the tracer's child: signals go to it; the tracer follows."""
-    for number in signals:
-        for pid in children(process.pid) or [process.pid]:
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                pass
-        try:
-            process.wait(seconds)
-            return
-        except subprocess.TimeoutExpired:
-            continue
-    process.kill()
-    process.wait()
-
-
-def children(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            return [int(word) for word in file.read().split()]
-    except OSError:
-        return []
-
-
-def certificate(directory):
-    key, cert = os.path.join(directory, "key.pem"), os.path.join(directory, "cert.pem")
-    if not os.path.exists(cert):
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
-                        "-subj", "/CN=localhost"], check=True, **QUIET)
-    return key, cert
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def answer(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"hello\n" * 5000
-        if self.path.startswith("/moved"):
-            self.send_response(302)
-            self.send_header("Location", "/")
-            body = b""
-        else:
-            self.send_response(200)
-        self.send_header("Set-Cookie", "a=b")
-        self.send_header("Cache-Control", "max-age=60")
-        if "gzip" in self.headers.get("Accept-Encoding", ""):
-            body = gzip.compress(body)
-            self.send_header("Content-Encoding", "gzip")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = answer
-
-    def log_message(self, *_):
-        pass
-
-
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_):  # clients of these tests break off on purpose
-        pass
-
-
-def serve(directory, tls=False):
-    server = Server(("127.0.0.1", 0), Handler)
-    if tls:
-        key, cert = certificate(directory)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(cert, key)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
+from analysis_processes import QUIET, children, free_port, serve, stop, wait_for
+from analysis_web_servers import apache2, apache_modules, nginx
 
 
 def sqlite3(tracer, directory):
@@ -249,114 +150,6 @@ def python_extensions():
     return sorted(glob.glob("/usr/lib/python3.11/lib-dynload/*.so"))
 
 
-NGINX_CONFIGURATION = """
-worker_processes 2; daemon off; pid {d}/pid; error_log {d}/error.log info; thread_pool default threads=4;
-worker_rlimit_nofile 2048; worker_cpu_affinity auto; working_directory {d};
-events {{ worker_connections 256; accept_mutex on; }}
-http {{ access_log {d}/access.log; client_body_temp_path {d}/body; proxy_temp_path {d}/proxy; fastcgi_temp_path {d}/f;
-  uwsgi_temp_path {d}/u; scgi_temp_path {d}/s; proxy_cache_path {d}/cache keys_zone=c:1m; gzip on; gzip_types text/plain;
-  gzip_min_length 10; open_file_cache max=100; resolver 127.0.0.1:1; resolver_timeout 300ms; limit_req_zone $remote_addr zone=l:1m rate=100r/s;
-  server {{ listen 127.0.0.1:{p} reuseport; listen 127.0.0.1:{t} ssl; listen unix:{d}/socket; ssl_certificate {c};
-    ssl_certificate_key {k}; ssl_session_cache shared:x:1m; root {d}/root; autoindex on; aio threads; sendfile on;
-    client_max_body_size 50m; client_body_buffer_size 8k;
-    location /up/ {{ dav_methods PUT DELETE MKCOL COPY MOVE; create_full_put_path on; dav_access user:rw; }}
-    location /direct/ {{ directio 512; alias {d}/root/; }}
-    location /nosend/ {{ sendfile off; aio off; alias {d}/root/; }}
-    location /proxy/ {{ proxy_pass http://127.0.0.1:{b}/; proxy_cache c; proxy_cache_valid 60s; }}
-    location /store/ {{ proxy_pass http://127.0.0.1:{b}/; proxy_store {d}/stored; }}
-    location /limited/ {{ limit_req zone=l; limit_rate 100k; alias {d}/root/; }}
-    location /fcgi/ {{ fastcgi_pass 127.0.0.1:1; }}
-    location /named/ {{ set $n no-such.invalid; proxy_pass http://$n/; }}
-    location /private/ {{ auth_basic x; auth_basic_user_file {d}/passwords; alias {d}/root/; }}
-  }} }}
-"""
-
-
-def nginx(tracer, directory):
-    backend, port, tls = serve(directory), free_port(), free_port()
-    key, cert = certificate(directory)
-    root = os.path.join(directory, "root")
-    os.makedirs(os.path.join(root, "up"), exist_ok=True)
-    for name, size in (("small.txt", 100), ("big.txt", 3_000_000), ("index.html", 50)):
-        with open(os.path.join(root, name), "wb") as file:
-            file.write(b"0123456789" * (size // 10))
-    with open(os.path.join(directory, "passwords"), "w", encoding="ascii") as file:
-        file.write("user:$6$abcdefgh$QuZDjtTe7LTIyPZbNkkRMaFiZTXUkTMkXeZDJkV2F9DvAQZ3cHmUBuDHK8tNvbwXEEYmPGyiSxCOQmLmKv4Rf0\n")
-    for folder in (root, os.path.join(root, "up"), directory):
-        os.chmod(folder, 0o777)
-    configuration = os.path.join(directory, "nginx.conf")
-    with open(configuration, "w", encoding="ascii") as file:
-        file.write(NGINX_CONFIGURATION.format(d=directory, p=port, t=tls, c=cert, k=key, b=backend.server_port))
-    command = ["/usr/sbin/nginx", "-c", configuration, "-p", directory, "-e", os.path.join(directory, "start.log")]
-    subprocess.run([*tracer, *command, "-t"], check=False, timeout=60, **QUIET)
-    process = subprocess.Popen([*tracer, *command], **QUIET)
-    try:
-        wait_for(port)
-        for round_number in range(2):
-            nginx_requests(port, tls, directory)
-            master = int(open(os.path.join(directory, "pid"), encoding="ascii").read())
-            os.kill(master, signal.SIGUSR1 if round_number == 0 else signal.SIGHUP)
-            time.sleep(1.5)
-        os.kill(children(master)[0], signal.SIGKILL)  # the master makes a new worker
-        time.sleep(1)
-        nginx_requests(port, tls, directory)
-        os.kill(master, signal.SIGUSR2)  # a new binary
-        time.sleep(2)
-        os.kill(master, signal.SIGWINCH)
-        time.sleep(1)
-        for name in ("pid", "pid.oldbin"):
-            try:
-                os.kill(int(open(os.path.join(directory, name), encoding="ascii").read()), signal.SIGQUIT)
-            except (OSError, ValueError):
-                pass
-        process.wait(60)
-    finally:
-        if process.poll() is None:
-            stop(process)
-        backend.shutdown()
-
-
-def nginx_requests(port, tls, directory):
-    paths = ["/", "/small.txt", "/big.txt", "/up/", "/missing", "/direct/big.txt", "/nosend/big.txt", "/proxy/", "/proxy/",
-             "/store/x", "/fcgi/", "/named/", "/private/small.txt", "/limited/small.txt", "/%00", "/../../etc/passwd"]
-    context = ssl._create_unverified_context()
-    for secure in (False, True):
-        for path in paths:
-            for headers in ({}, {"Accept-Encoding": "gzip", "Authorization": "Basic dXNlcjpw"}, {"Range": "bytes=0-9,20-29"}):
-                make = (lambda: http.client.HTTPSConnection("127.0.0.1", tls, timeout=5, context=context)) if secure else (
-                    lambda: http.client.HTTPConnection("127.0.0.1", port, timeout=5))
-                connection = make()
-                try:
-                    connection.request("GET", path, headers=headers)
-                    connection.getresponse().read()
-                except (OSError, http.client.HTTPException):
-                    pass
-                connection.close()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    for method, path, body, headers in (
-            ("PUT", "/up/f", b"x" * 200_000, {}), ("PUT", "/up/d/g", b"y", {"Date": "Sun, 06 Nov 1994 08:49:37 GMT"}),
-            ("COPY", "/up/f", None, {"Destination": "/up/h"}), ("MOVE", "/up/h", None, {"Destination": "/up/i"}),
-            ("MKCOL", "/up/new/", None, {}), ("COPY", "/up/d/", None, {"Destination": "/up/e/"}), ("DELETE", "/up/e/", None, {}),
-            ("DELETE", "/up/f", None, {}), ("POST", "/proxy/", b"z" * 500_000, {}), ("HEAD", "/", None, {}), ("BAD", "/", None, {})):
-        try:
-            connection.request(method, path, body=body, headers=headers)
-            connection.getresponse().read()
-        except (OSError, http.client.HTTPException):
-            connection.close()
-    connection.close()
-    for payload in (b"garbage\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n"):
-        with socket.create_connection(("127.0.0.1", port), 5) as raw:
-            raw.sendall(payload)
-    try:
-        with socket.socket(socket.AF_UNIX) as local:
-            local.connect(os.path.join(directory, "socket"))
-            local.sendall(b"GET /big.txt HTTP/1.0\r\n\r\n")
-            while local.recv(65536):
-                pass
-    except OSError:
-        pass
-
-
 def memcached(tracer, directory):
     port = free_port()
     user = ["-u", "nobody"] if os.geteuid() == 0 else []
@@ -437,5 +230,6 @@ WORKLOADS = {
     "python3.11": ("/usr/bin/python3.11", python, python_extensions),
     "nginx": ("/usr/sbin/nginx", nginx, list),
     "memcached": ("/usr/bin/memcached", memcached, list),
+    "apache2": ("/usr/sbin/apache2", apache2, apache_modules),
     "redis": ("/usr/bin/redis-server", redis, list),
 }
