@@ -38,8 +38,8 @@ static inline __u16 lg_vouching_bit(__u8 group)
 /* Calls that end a thread or return from the kernel's own detours; refusing them breaks the process. */
 static inline int lg_always_allowed(__u32 nr)
 {
-  return nr == LG_NR_rt_sigreturn || nr == LG_NR_exit || nr == LG_NR_restart_syscall || nr == LG_NR_exit_group ||
-         nr == LG_NR_uretprobe || nr == LG_NR_uprobe;
+  return (nr == LG_NR_rt_sigreturn) | (nr == LG_NR_exit) | (nr == LG_NR_restart_syscall) | (nr == LG_NR_exit_group) |
+         (nr == LG_NR_uretprobe) | (nr == LG_NR_uprobe);
 }
 
 /* Does the value pass the test? */

@@ -28,31 +28,50 @@ static inline int lg_needs_function(__u32 right, const struct lg_subject *subjec
   return (group == LG_GROUP_EXEC || group == LG_GROUP_PROCESS) && subject->stack.direct != LG_RUNTIME;
 }
 
-/* A thread of native code that never had a thread state, and whose maker is known: nobody called through the
- * interpreter, so nobody is the caller; its maker and the owners of its code answer in the role stack.
- */
-static inline int lg_is_native_thread(const struct lg_subject *subject)
-{
-  return (subject->stack.flags & LG_STACK_NO_STATE) && !lg_set_empty(&subject->inherited);
-}
-
-/* Does something on the stack count as unknown besides the libraries that the walk named? */
-static inline int lg_has_unknown(const struct lg_subject *subject)
-{
-  if (subject->stack.flags & (LG_STACK_INCOMPLETE | LG_STACK_UNKNOWN))
-    return 1;
-  return (subject->stack.flags & LG_STACK_NO_STATE) && !lg_is_native_thread(subject);
-}
-
 /* Without branches: each one before the loops below would double what the verifier has to walk. */
-static inline __u32 lg_is_zero(__u32 value) { return (__u32)(((__u64)value - 1) >> 63); }
-static inline __u32 lg_flag(__u32 flags, __u32 flag) { return lg_is_zero(flags & flag) ^ 1; }
-static inline __u32 lg_is_dangerous_bit(__u32 group) { return (__u32)(((__u64)LG_GROUP_NET_OUT - 1 - group) >> 63); }
+static inline __u32 lg_is_zero(__u32 value)
+{
+  return (__u32)(((__u64)value - 1) >> 63);
+}
+static inline __u32 lg_flag(__u32 flags, __u32 flag)
+{
+  return lg_is_zero(flags & flag) ^ 1;
+}
+static inline __u32 lg_is_dangerous_bit(__u32 group)
+{
+  return (__u32)(((__u64)LG_GROUP_NET_OUT - 1 - group) >> 63);
+}
 static inline __u16 lg_select(__u32 condition, __u16 yes, __u16 no)
 {
   __u32 mask = 0u - (condition & 1);
 
   return (__u16)((yes & mask) | (no & ~mask));
+}
+
+/* All bits or none. Neither compiler nor verifier shall see through it: they would follow both values to the end. */
+static inline __u64 lg_mask(__u32 condition)
+{
+  __u64 mask = 0ull - (condition & 1);
+
+  LG_OPAQUE(mask);
+  return mask;
+}
+
+/* A thread of native code that never had a thread state, and whose maker is known: nobody called through the
+ * interpreter, so nobody is the caller; its maker and the owners of its code answer in the role stack.
+ */
+static inline __u32 lg_is_native_thread(const struct lg_subject *subject)
+{
+  return lg_flag(subject->stack.flags, LG_STACK_NO_STATE) & ((__u32)lg_set_empty(&subject->inherited) ^ 1);
+}
+
+/* Does something on the stack count as unknown besides the libraries that the walk named? */
+static inline __u32 lg_has_unknown(const struct lg_subject *subject)
+{
+  __u32 flags = subject->stack.flags;
+
+  return lg_flag(flags, LG_STACK_INCOMPLETE | LG_STACK_UNKNOWN) |
+         (lg_flag(flags, LG_STACK_NO_STATE) & (lg_is_native_thread(subject) ^ 1));
 }
 
 /* Was something without a frame of a library run for somebody? Either the innermost frame is runtime that vouches for
@@ -89,25 +108,34 @@ static inline __u16 lg_caller_of(__u8 group, const struct lg_subject *subject)
   return lg_select(lg_is_on_behalf(group, subject), submitter, own);
 }
 
-/* Libraries 64 * i ... judged in the role stack. */
-static inline __u64 lg_stack_word(__u8 group, const struct lg_subject *subject, int alone, __u32 i)
-{
-  __u64 word = subject->stack.active.word[i];
+/* Which sets besides the active libraries are judged in the role stack: all bits or none of each. */
+struct lg_parts {
+  __u64 inherited, native, handoff, unknown;
+};
 
-  if (i == 0 && lg_has_unknown(subject))
-    word |= 1ull << LG_UNKNOWN;
-  if (lg_is_dangerous(group)) {
-    word |= subject->inherited.word[i] | subject->native.word[i];
-    if (subject->handoff.noted && lg_is_on_behalf(group, subject))
-      word |= subject->handoff.active.word[i];
-  } else if (alone) {
-    word |= subject->inherited.word[i];
-    if (subject->handoff.noted)
-      word |= subject->handoff.active.word[i];
-    if (subject->stack.depth_capped == 0 && !(subject->stack.flags & LG_STACK_PROGRAM))
-      word |= subject->native.word[i];
-  }
-  return i == 0 ? word & ~(1ull << LG_RUNTIME) : word;
+static inline struct lg_parts lg_parts_of(__u8 group, const struct lg_subject *subject)
+{
+  const struct lg_stack *stack = &subject->stack;
+  __u32 unknown = lg_has_unknown(subject), dangerous = lg_is_dangerous_bit(group);
+  __u32 alone = (unknown ^ 1) & (__u32)lg_set_only_runtime(&stack->active) & (dangerous ^ 1);
+  __u32 no_frame = lg_is_zero(stack->depth_capped) & (lg_flag(stack->flags, LG_STACK_PROGRAM) ^ 1);
+  struct lg_parts parts;
+
+  parts.inherited = lg_mask(dangerous | alone);
+  parts.native = lg_mask(dangerous | (alone & no_frame));
+  parts.handoff = lg_mask(subject->handoff.noted & ((dangerous & (__u32)lg_is_on_behalf(group, subject)) | alone));
+  parts.unknown = lg_mask(unknown) & (1ull << LG_UNKNOWN);
+  return parts;
+}
+
+/* Libraries 64 * i ... judged in the role stack; the runtime is transparent. */
+static inline __u64 lg_stack_word(const struct lg_parts *parts, const struct lg_subject *subject, __u32 i)
+{
+  __u64 word = subject->stack.active.word[i] | (subject->inherited.word[i] & parts->inherited) |
+               (subject->native.word[i] & parts->native) | (subject->handoff.active.word[i] & parts->handoff);
+  __u64 first = lg_mask(lg_is_zero(i));
+
+  return (word | (parts->unknown & first)) & ~(first & (1ull << LG_RUNTIME));
 }
 
 /* Fills *verdict. The runtime is transparent in the roles stack and spawned; @object-theft is judged by the caller
@@ -119,25 +147,26 @@ static inline void lg_judge(const struct lg_matrix *matrix, const struct lg_subj
   __u32 id = right & (LG_MAX_RIGHTS - 1);
   __u8 group = lg_group_of(id);
   const struct lg_set(*deny)[LG_MAX_RIGHTS] = matrix->deny[subject->phase == LG_INIT ? LG_INIT : LG_SERVING];
-  int dangerous = lg_is_dangerous(group), always = id < LG_FIRST_SPLIT && lg_always_allowed(id);
-  int alone = !lg_has_unknown(subject) && lg_set_only_runtime(&subject->stack.active);
-  int stack_counts = !always && group != LG_GROUP_OBJECT_THEFT;
-  __u64 culprits = 0;
+  __u32 dangerous = lg_is_dangerous_bit(group), judged = (__u32)lg_always_allowed(id) ^ 1;
+  __u32 in_stack = judged & (lg_is_zero(group ^ LG_GROUP_OBJECT_THEFT) ^ 1);
+  __u64 stack_counts = lg_mask(in_stack), spawned_counts = lg_mask(in_stack & dangerous), culprits = 0;
+  struct lg_parts parts = lg_parts_of(group, subject);
 
+  /* The verifier of Linux 6.1 follows pointer plus offset, not what the compiler makes of both offsets together. */
+  LG_OPAQUE(deny);
   verdict->caller = lg_caller_of(group, subject);
   verdict->right = (__u16)id;
   verdict->pad = 0;
   for (__u32 i = 0; i < LG_SET_WORDS; i++) {
-    __u64 spawners = i == 0 ? subject->spawners.word[i] & ~(1ull << LG_RUNTIME) : subject->spawners.word[i];
-    __u64 stack = lg_stack_word(group, subject, alone, i) & deny[LG_ROLE_STACK][id].word[i];
+    __u64 spawners = subject->spawners.word[i] & ~(lg_mask(lg_is_zero(i)) & (1ull << LG_RUNTIME));
 
-    spawners &= deny[LG_ROLE_SPAWNED][id].word[i];
-    verdict->stack_culprits.word[i] = stack_counts ? stack : 0;
-    verdict->spawned_culprits.word[i] = stack_counts && dangerous ? spawners : 0;
+    verdict->stack_culprits.word[i] =
+        lg_stack_word(&parts, subject, i) & deny[LG_ROLE_STACK][id].word[i] & stack_counts;
+    verdict->spawned_culprits.word[i] = spawners & deny[LG_ROLE_SPAWNED][id].word[i] & spawned_counts;
     culprits |= verdict->stack_culprits.word[i] | verdict->spawned_culprits.word[i];
   }
-  verdict->caller_is_culprit = dangerous && !always && !lg_is_native_thread(subject) &&
-                               lg_set_has(&deny[LG_ROLE_CALLER][id], verdict->caller);
+  verdict->caller_is_culprit = (__u8)(dangerous & judged & (lg_is_native_thread(subject) ^ 1) &
+                                      (__u32)lg_set_has(&deny[LG_ROLE_CALLER][id], verdict->caller));
   verdict->function_is_culprit = lg_needs_function(id, subject) && !function_known;
   verdict->allowed = culprits == 0 && !verdict->caller_is_culprit && !verdict->function_is_culprit;
 }

@@ -88,8 +88,15 @@ struct lg_rule {
 #define LG_NE(slot, mask, value) {slot, LG_TEST_NE, {0}, mask##ull, value##ull}
 #define LG_IN(slot, bits) {slot, LG_TEST_IN, {0}, bits##ull, 0}
 
+/* One section for all tables: clang would put those of 32 bytes into another, of which BTF cannot tell. */
+#ifdef __bpf__
+#define LG_TABLE __attribute__((section(".rodata")))
+#else
+#define LG_TABLE
+#endif
+
 /* The first LG_RULE_COUNT of them; the rest is there so that an index can be masked. */
-static const struct lg_rule lg_rules[LG_RULE_SLOTS] = {
+static const struct lg_rule lg_rules[LG_RULE_SLOTS] LG_TABLE = {
 #define LG_RULE(call, split, a, b, c) {LG_NR_##call, LG_RIGHT_##split, 0, {a, b, c}},
 #include "bpf/rights.def"
 };
@@ -100,19 +107,19 @@ struct lg_number {
   __u8 first_rule;
 };
 
-static const struct lg_number lg_numbers[LG_NUMBERS] = {
+static const struct lg_number lg_numbers[LG_NUMBERS] LG_TABLE = {
 #define LG_SYSCALL(nr, name, group) {LG_GROUP_##group, LG_NO_RULE},
 #define LG_SPLIT_CALL(nr, name, group) {LG_GROUP_##group, LG_FIRST_RULE_##name},
 #define LG_UNUSED(nr) {LG_GROUP_KERNEL, LG_NO_RULE},
 #include "bpf/rights.def"
 };
 
-static const __u8 lg_split_groups[LG_SPLITS] = {
+static const __u8 lg_split_groups[LG_SPLITS] LG_TABLE = {
 #define LG_SPLIT(id, constant, name, group) LG_GROUP_##group,
 #include "bpf/rights.def"
 };
 
-static const __u8 lg_operation_groups[LG_OPERATIONS] = {
+static const __u8 lg_operation_groups[LG_OPERATIONS] LG_TABLE = {
 #define LG_OPERATION(id, constant, name, group) LG_GROUP_##group,
 #include "bpf/rights.def"
 };

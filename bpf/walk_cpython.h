@@ -6,8 +6,9 @@
  * Failure: LG_STEP_FAULT wherever memory cannot be read or contradicts itself; the caller flags it. Steps never loop:
  *          the caller bounds them (bpf_loop in BPF, a for in C++), so a cycle ends at LG_MAX_FRAMES.
  *
- * The caller may define LG_READER (a type) and LG_READ(reader, to, size, address) (0: all of it was read) before
- * including this; BPF defines them as void and bpf_probe_read_user. Else a struct with a function pointer is used.
+ * The caller may define LG_READER (a type), LG_READ(reader, to, size, address) (0: all of it was read) and
+ * LG_OFFSET(offset) before including this; BPF defines them as void, bpf_probe_read_user and a bound that the verifier
+ * sees. Else a struct with a function pointer is used, and offsets as they are.
  */
 #ifndef LIBGUARD_BPF_WALK_CPYTHON_H
 #define LIBGUARD_BPF_WALK_CPYTHON_H
@@ -21,6 +22,9 @@ struct lg_reader {
 };
 #define LG_READER struct lg_reader
 #define LG_READ(reader, to, size, address) ((reader)->read((reader)->self, (to), (size), (address)))
+#endif
+#ifndef LG_OFFSET
+#define LG_OFFSET(offset) (offset)
 #endif
 #define LG_STEP_INLINE static inline __attribute__((always_inline))
 
@@ -86,7 +90,7 @@ struct lg_python_search {
 LG_STEP_INLINE __u64 lg_load(const __u8 *bytes, __u32 offset)
 {
   __u64 value;
-  __builtin_memcpy(&value, bytes + offset, 8);
+  __builtin_memcpy(&value, bytes + LG_OFFSET(offset), 8);
   return value;
 }
 
@@ -114,7 +118,7 @@ LG_STEP_INLINE int lg_python_take_frame(const struct lg_python_offsets *o, const
   __u64 frame = cursor->frame;
   cursor->frame = lg_load(bytes, o->frame_previous);
   cursor->code = code;
-  if (o->frame_owner != LG_NO_OFFSET && bytes[o->frame_owner] >= LG_OWNER_ENTRY) {
+  if (o->frame_owner != LG_NO_OFFSET && bytes[LG_OFFSET(o->frame_owner)] >= LG_OWNER_ENTRY) {
     if (!cursor->c_stack)
       cursor->c_stack = frame;
     return LG_STEP_SKIP;

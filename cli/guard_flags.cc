@@ -101,7 +101,9 @@ void add_guard_options(CLI::App* verb, GuardFlags& flags) {
   verb->add_option("--app", flags.application, "Directory whose files are the application")->envname("LIBGUARD_APP");
   verb->add_option("--phases", flags.phases, std::string("When processes serve by themselves: ") + kServingStarts)
       ->envname("LIBGUARD_PHASES");
-  verb->add_option("--backend", flags.backend, "auto, notify")->capture_default_str();
+  verb->add_option("--backend", flags.backend,
+                   "auto: the kernel judges what it can; bpf: or fail; notify: the supervisor judges all")
+      ->capture_default_str();
   verb->add_option("--summary", flags.summary, "Write the summary of the run to this file, as JSON");
   verb->add_flag("--quiet", flags.quiet, "Nothing on stderr but errors");
 }
@@ -121,9 +123,9 @@ GuardFlags flags_from_environment() {
 
 Result<GuardOptions> make_guard_options(const GuardFlags& flags, const std::vector<std::string>& command) {
   GuardOptions options;
-  if (flags.backend != "auto" && flags.backend != "notify")
+  if (flags.backend != "auto" && flags.backend != "bpf" && flags.backend != "notify")
     return fail(Code::kInvalid, "unknown backend '" + flags.backend + "'",
-                did_you_mean(flags.backend, {"auto", "notify"}));
+                did_you_mean(flags.backend, {"auto", "bpf", "notify"}));
   options.record = flags.record;
   options.command = command;
   options.events_path = flags.events.empty() ? "" : real(flags.events);

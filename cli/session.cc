@@ -18,6 +18,7 @@
 #include <memory>
 
 #include "cli/announcement.h"
+#include "cli/companions.h"
 #include "cli/control.h"
 #include "cli/progress.h"
 #include "cli/summary.h"
@@ -41,6 +42,7 @@ struct Session {
   std::vector<std::string> command;
   std::string client;
   std::unique_ptr<Guard> guard;
+  std::unique_ptr<Companion> companion;  // outlives the backend
   std::unique_ptr<NotifyBackend> backend;
   std::vector<sock_filter> filter;
   std::unique_ptr<Announcement> announcement;
@@ -139,6 +141,10 @@ Status make_backend(Session& session) {
   bool enforcing = session.guard->mode() == Mode::kEnforce;
   BackendOptions options;
   options.outcomes = session.guard->outcomes();
+  auto companion = make_companion(session.flags, *session.guard, options.outcomes);
+  if (!companion) return tl::unexpected(companion.error());
+  session.companion = std::move(*companion);
+  options.companion = session.companion.get();
   force_notify(options.outcomes, enforcing);
   auto filter = make_filter({options.outcomes, EPERM});
   if (!filter) return tl::unexpected(filter.error());
@@ -158,7 +164,7 @@ void announce(Session& session, pid_t program) {
   Announced& announced = session.announced;
   announced.supervisor = ::getpid();
   announced.program = program;
-  announced.backend = "notify";
+  announced.backend = session.companion ? "bpf" : "notify";
   announced.command = session.command;
   announced.started = utc_timestamp(unix_milliseconds_now());
   tell_protections(session);

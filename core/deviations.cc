@@ -25,11 +25,6 @@ void append(std::string& key, const T& value) {
   key.append(reinterpret_cast<const char*>(&value), sizeof value);
 }
 
-bool power_of_ten(uint64_t count) {
-  while (count >= 10 && count % 10 == 0) count /= 10;
-  return count == 1;
-}
-
 }  // namespace
 
 Deviations::Deviations(DeviationOptions options, const LibraryTable& table)
@@ -54,7 +49,7 @@ Status Deviations::open() {
 
 void Deviations::report(const Call& call, const lg_verdict& verdict, const std::string& executable,
                         std::string_view action) {
-  total_++;
+  total_ += call.count;
   std::string key;
   append(key, call.right);
   append(key, call.program);
@@ -75,12 +70,13 @@ void Deviations::report(const Call& call, const lg_verdict& verdict, const std::
     found = kinds_.emplace(std::move(key), std::move(kind)).first;
     if (options_.on_event) options_.on_event(found->second.event);
   }
-  count(found->second);
+  count(found->second, call.count);
 }
 
-void Deviations::count(Kind& kind) {
-  kind.count++;
-  if (!power_of_ten(kind.count)) return;
+void Deviations::count(Kind& kind, uint64_t more) {
+  const size_t digits = kind.count == 0 ? 0 : std::to_string(kind.count).size();
+  kind.count += more;
+  if (std::to_string(kind.count).size() == digits) return;
   kind.event.count = kind.written = kind.count;
   kind.event.time = utc_timestamp(unix_milliseconds_now());
   write(kind.event);
@@ -119,7 +115,7 @@ void Deviations::report_tamper(const Tamper& tamper, const std::string& executab
     found = kinds_.emplace(std::move(key), std::move(kind)).first;
     if (options_.on_event) options_.on_event(found->second.event);
   }
-  count(found->second);
+  count(found->second, 1);
 }
 
 Event Deviations::describe(const Call& call, const lg_verdict& verdict, const std::string& executable) const {

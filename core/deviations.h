@@ -64,7 +64,7 @@ class Deviations {
     Event event;
     uint64_t count = 0, written = 0;
   };
-  void count(Kind& kind);
+  void count(Kind& kind, uint64_t more);
   std::unordered_map<std::string, Kind> kinds_;
   uint64_t total_ = 0, unwritten_ = 0;
 };

@@ -31,6 +31,7 @@ struct Guard::State {
   std::unique_ptr<Recorder> recorder;
   std::unique_ptr<Deviations> deviations;
   size_t placed = 0;  // libraries already in the matrix
+  std::function<void()> rules_changed;
 
   struct Program {
     std::string executable, invoked_as;
@@ -44,10 +45,12 @@ struct Guard::State {
 
   // Gives libraries that became known their rights before anything of theirs is judged.
   void place_new_libraries() {
+    if (placed == table.size()) return;
     for (; placed < table.size(); placed++) {
       LibraryId id{static_cast<uint16_t>(placed)};
       matrix->add(id, table.at(id).purl);
     }
+    if (rules_changed) rules_changed();
   }
 };
 
@@ -153,7 +156,7 @@ std::vector<std::string> Guard::protected_paths() {
 
 Decision Guard::decide(const Call& call) {
   State& state = *state_;
-  state.calls++;
+  state.calls += call.count;
   const std::string& executable = state.programs[call.program].executable;
   if (state.recorder) state.recorder->observe(call, executable);
   if (!state.rules) return {};
@@ -203,6 +206,8 @@ void Guard::on_hello(uint32_t program, const lg_hello& hello) {
   if (!seen) state.runtimes.push_back(name);
   state.place_new_libraries();
 }
+
+void Guard::watch_rules(std::function<void()> changed) { state_->rules_changed = std::move(changed); }
 
 uint64_t Guard::resolve(uint32_t, uint32_t kind, std::string_view path, FileIdentity opened) {
   State& state = *state_;

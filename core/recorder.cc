@@ -67,11 +67,11 @@ void Recorder::observe(const Call& call, const std::string& executable) {
   std::string key = key_of(call, caller);
   auto found = index_.find(key);
   if (found != index_.end()) {
-    observations_[found->second].count++;
+    observations_[found->second].count += call.count;
     return;
   }
   if (observations_.size() >= kMaxObservations) {
-    dropped_++;
+    dropped_ += call.count;
     return;
   }
   index_.emplace(std::move(key), observations_.size());
@@ -87,7 +87,7 @@ Observation Recorder::describe(const Call& call, const std::string& executable, 
   observation.program = executable;
   observation.phase = static_cast<Phase>(subject.phase);
   observation.right = call.right;
-  observation.count = 1;
+  observation.count = call.count;
   for (LibraryId id : taking_part(call).ids()) observation.libraries.push_back(table_.at(id).purl);
   for (LibraryId id : LibrarySet(subject.spawners).ids()) observation.spawners.push_back(table_.at(id).purl);
   std::sort(observation.libraries.begin(), observation.libraries.end());

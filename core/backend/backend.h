@@ -45,6 +45,7 @@ struct Call {
   uint64_t args[6];
   const lg_subject* subject;
   FrameReader* reader;
+  uint64_t count = 1;  // calls alike that this one stands for
 };
 
 struct Decision {
@@ -102,15 +103,20 @@ class Handler {
   // Something tried to get around the guard and was refused: a forged marker call, a call aimed at the supervisor,
   // a write to a protected path, a second robust list. The call has been refused already; this is for the events.
   virtual void on_tamper(const Tamper&) {}
+  // `changed` is called whenever rows of the matrix have changed, before anybody new is judged by them.
+  virtual void watch_rules(std::function<void()> changed) { (void)changed; }
   // About once per second while anything is guarded.
   virtual void on_tick() {}
 };
+
+class Companion;
 
 struct BackendOptions {
   std::vector<Outcome> outcomes;    // per right id, LG_MAX_RIGHTS of them
   const lg_matrix* matrix;          // for the free path: rights whose rows are empty are allowed without a walk
   bool observe_everything = false;  // recording: decide() is asked for every notified call
   std::string client_path;          // libguard_preload.so, to check marker calls' call sites
+  Companion* companion = nullptr;   // judges some rights by itself; outlives the backend
   bool landlock = false;  // protected directories are kept by a Landlock ruleset as well, where they can be separated
   std::function<bool(const std::string& directory)> closed;  // instead of is_closed_directory, for tests
   std::function<void()> on_protections;  // what protects which path may have changed; on the serving thread

@@ -256,7 +256,7 @@ class TasksTest : public ::testing::Test {
   std::vector<pid_t> children;
   QuietHandler handler;
   NotifyCounters counters;
-  Tasks tasks{handler, counters, nullptr};
+  Tasks tasks{handler, counters, nullptr, nullptr};
   pid_t child = 0;
 };
 

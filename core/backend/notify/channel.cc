@@ -31,12 +31,13 @@ uint64_t low64(const uint8_t nonce[16]) {
 
 }  // namespace
 
-Channel::Channel(Tasks& tasks, Subjects& subjects, Handler& handler, NotifyCounters& counters, const Shield& shield,
-                 std::string client_path, Judge judge)
+Channel::Channel(Tasks& tasks, Subjects& subjects, Handler& handler, NotifyCounters& counters, Companion* companion,
+                 const Shield& shield, std::string client_path, Judge judge)
     : tasks_(tasks),
       subjects_(subjects),
       handler_(handler),
       counters_(counters),
+      companion_(companion),
       shield_(shield),
       client_path_(std::move(client_path)),
       judge_(std::move(judge)) {}
@@ -146,6 +147,7 @@ int64_t Channel::enter_handoff(Thread& thread, uint32_t id) {
   if (id != 0 && at == noted.end()) counters_.handoffs_lost++;
   thread.handoff = at == noted.end() ? lg_handoff{} : at->second;
   thread.handoff_id = at == noted.end() ? 0 : id;
+  if (companion_) companion_->on_handoff(thread.tid, thread.handoff);
   return before;
 }
 
@@ -154,6 +156,7 @@ int64_t Channel::phase(Thread& thread, uint64_t wanted) {
   if (wanted >= LG_PHASES) return -EINVAL;
   if (wanted > process.phase) {
     process.phase = static_cast<uint32_t>(wanted);
+    if (companion_) companion_->on_phase(process.pid, process.phase);
     handler_.on_phase(process.pid, process.phase);
   }
   return process.phase;

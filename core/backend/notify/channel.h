@@ -23,8 +23,9 @@ class Channel {
   // Judges one runtime operation of a blocked thread.
   using Judge = std::function<Decision(Thread&, Right, const uint64_t* args)>;
 
-  Channel(Tasks& tasks, Subjects& subjects, Handler& handler, NotifyCounters& counters, const Shield& shield,
-          std::string client_path, Judge judge);
+  // `companion` may be null.
+  Channel(Tasks& tasks, Subjects& subjects, Handler& handler, NotifyCounters& counters, Companion* companion,
+          const Shield& shield, std::string client_path, Judge judge);
 
   static constexpr uint32_t kMaxHandoffs = 65536;  // noted and not yet released, per process
 
@@ -52,6 +53,7 @@ class Channel {
   Subjects& subjects_;
   Handler& handler_;
   NotifyCounters& counters_;
+  Companion* const companion_;
   const Shield& shield_;
   const std::string client_path_;
   const Judge judge_;

@@ -39,6 +39,7 @@ Counters NotifyBackend::counters() const {
       {"walk_retries", walks.retries},
   };
   Counters some;
+  if (options_.companion) some = options_.companion->counters();
   for (const auto& [name, count] : all)
     if (count) some.emplace(name, count);
   return some;

@@ -43,14 +43,14 @@ void raise_descriptor_limit() {
 NotifyBackend::NotifyBackend(BackendOptions options, Handler& handler)
     : options_(std::move(options)),
       handler_(handler),
-      tasks_(handler, counts_,
+      tasks_(handler, counts_, options_.companion,
              [this](pid_t pid, int pidfd) {
                if (watcher_) watcher_->watch(pid, pidfd);
              }),
       subjects_(handler, counts_),
       paths_(handler_.protected_paths(), options_.emulate_opens, counts_),
       shield_(options_.landlock, options_.closed ? options_.closed : is_closed_directory),
-      channel_(tasks_, subjects_, handler, counts_, shield_, options_.client_path,
+      channel_(tasks_, subjects_, handler, counts_, options_.companion, shield_, options_.client_path,
                [this](Thread& thread, Right right, const uint64_t* args) {
                  if (!is_judged(thread, number(right))) return Decision{};
                  return judge(thread, number(right), -1, args);
@@ -58,11 +58,14 @@ NotifyBackend::NotifyBackend(BackendOptions options, Handler& handler)
   LG_CHECK(options_.matrix != nullptr);
   shield_.protect(handler_.protected_paths());
   paths_.close_only(shield_.closed());
+  if (Companion* companion = options_.companion) handler_.watch_rules([companion] { companion->on_rules(); });
   for (int nr = 0; nr < 512; nr++) traits_[nr] = traits_of(nr);
   for (uint32_t right = 0; right < LG_MAX_RIGHTS; right++) dangerous_[right] = lg_is_dangerous(lg_group_of(right)) != 0;
 }
 
-NotifyBackend::~NotifyBackend() = default;
+NotifyBackend::~NotifyBackend() {
+  if (options_.companion) handler_.watch_rules(nullptr);
+}
 
 void NotifyBackend::adopt(int listener, pid_t child) {
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // same user as the guarded: memory and descriptors are not theirs to open
@@ -72,9 +75,25 @@ void NotifyBackend::adopt(int listener, pid_t child) {
   door_child_ = child;
 }
 
+Status NotifyBackend::begin(pid_t pid, bool door) {
+  if (Status watching = watcher_->start(); !watching || !options_.companion) return watching;
+  watcher_->watch_ring(options_.companion->wake_fd());
+  return options_.companion->begin(pid, door,
+                                   [this](pid_t of, uint32_t function) { return function_name(of, function); });
+}
+
+// For a companion: of a process that runs, and may have ended meanwhile.
+std::string NotifyBackend::function_name(pid_t pid, uint32_t function) {
+  Process* process = tasks_.process(pid);
+  lg_area area;
+  if (!process || !process->names || !process->program->greeted) return {};
+  if (!process->memory->read(process->program->hello.area, &area)) return {};
+  return process->names->name(function, area);
+}
+
 Status NotifyBackend::start_door(int listener, pid_t child, bool shielded) {
   adopt(listener, child);
-  if (Status watching = watcher_->start(); !watching) return watching;
+  if (Status watching = begin(child, true); !watching) return watching;
   Status adopted = tasks_.adopt_door(child);
   if (adopted && shielded) tasks_.process(child)->shield = shield_.generation();
   return adopted;
@@ -82,7 +101,7 @@ Status NotifyBackend::start_door(int listener, pid_t child, bool shielded) {
 
 Status NotifyBackend::start_running(int listener, pid_t pid) {
   adopt(listener, 0);
-  if (Status watching = watcher_->start(); !watching) return watching;
+  if (Status watching = begin(pid, false); !watching) return watching;
   return tasks_.adopt_running(pid);
 }
 
@@ -101,14 +120,20 @@ void NotifyBackend::request_phase(pid_t pid, uint32_t phase) {
 }
 
 void NotifyBackend::drain() {
-  for (pid_t pid : watcher_->take_exits()) tasks_.on_exit(pid);
-  if (watcher_->take_tick()) handler_.on_tick();
+  std::vector<pid_t> exits = watcher_->take_exits();
+  if (options_.companion) options_.companion->drain();  // before its processes are forgotten
+  for (pid_t pid : exits) tasks_.on_exit(pid);
+  if (watcher_->take_tick()) {
+    if (options_.companion) options_.companion->settle();
+    handler_.on_tick();
+  }
   if (!requested_.exchange(false)) return;
   std::lock_guard lock(mutex_);
   for (auto [pid, phase] : phases_) {
     Process* process = tasks_.process(pid);
     if (!process || phase >= LG_PHASES || phase <= process->phase) continue;
     process->phase = phase;
+    if (options_.companion) options_.companion->on_phase(pid, phase);
     handler_.on_phase(pid, phase);
   }
   phases_.clear();
@@ -124,6 +149,7 @@ void NotifyBackend::serve() {
   }
   watcher_->served(listener_->gone());
   drain();
+  if (options_.companion) options_.companion->settle();
   if (!stopping_.load()) tasks_.end_all();
 }
 
@@ -193,6 +219,7 @@ uint16_t NotifyBackend::classify(const Thread& thread, const seccomp_data& call)
 }
 
 bool NotifyBackend::is_judged(const Thread& thread, uint16_t right) const {
+  if (options_.companion && options_.companion->rights().has(static_cast<Right>(right))) return false;
   if (options_.observe_everything) return true;
   return options_.matrix->judged[thread.process->phase][right / 64] >> (right % 64) & 1;
 }

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "core/backend/backend.h"
+#include "core/backend/companion.h"
 #include "core/backend/notify/channel.h"
 #include "core/backend/notify/defence.h"
 #include "core/backend/notify/listener.h"
@@ -65,6 +66,7 @@ class NotifyBackend {
 
  private:
   void adopt(int listener, pid_t child);
+  Status begin(pid_t pid, bool door);
   void handle(const seccomp_notif& call);
   void handle_known(Thread& thread, const seccomp_notif& call);
   void handle_robust_list(const seccomp_notif& call);
@@ -81,6 +83,7 @@ class NotifyBackend {
   bool puts_on_shield(Thread& thread, const seccomp_data& call) const;
   void answered(bool delivered);
   void drain();
+  std::string function_name(pid_t pid, uint32_t function);
 
   BackendOptions options_;
   Handler& handler_;

@@ -99,6 +99,8 @@ void Tasks::begin_program(Process& process, const ImageId& image, const LibraryS
   program->index = info.program;
   program->library = birth.executable.empty() ? LibraryId::kUnknown : info.library;
   process.program = program;
+  if (companion_)
+    companion_->on_program({process.pid, program->index, program->library, program->language_runtime, spawners});
   counters_.programs++;
   std::erase_if(programs_, [](const auto& known) { return known.expired(); });
   programs_.push_back(program);
@@ -183,6 +185,7 @@ Status Tasks::greet(Process& process, const lg_hello& hello) {
   process.program->hello = hello;
   programs_.push_back(process.program);
   process.walker = std::move(*walker);
+  if (companion_) companion_->on_hello(process.pid, *process.memory, hello);
   process.names =
       std::make_unique<Names>(*process.memory, [this](uint32_t hash) { return handler_.module_name(hash); });
   return {};

@@ -28,8 +28,8 @@ Process::~Process() {
   if (pidfd >= 0) close(pidfd);
 }
 
-Tasks::Tasks(Handler& handler, NotifyCounters& counters, std::function<void(pid_t, int)> watch)
-    : handler_(handler), counters_(counters), watch_(std::move(watch)) {
+Tasks::Tasks(Handler& handler, NotifyCounters& counters, Companion* companion, std::function<void(pid_t, int)> watch)
+    : handler_(handler), counters_(counters), companion_(companion), watch_(std::move(watch)) {
   threads_.reserve(4096);
 }
 

@@ -16,14 +16,15 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/backend/companion.h"
 #include "core/backend/notify/task.h"
 
 namespace libguard {
 
 class Tasks {
  public:
-  // `watch` is told the pidfd of each new process, so that its end is noticed.
-  Tasks(Handler& handler, NotifyCounters& counters, std::function<void(pid_t, int)> watch);
+  // `watch` is told the pidfd of each new process, so that its end is noticed. `companion` may be null.
+  Tasks(Handler& handler, NotifyCounters& counters, Companion* companion, std::function<void(pid_t, int)> watch);
 
   // Known thread, or null. The hot path.
   Thread* find(pid_t tid) const {
@@ -86,6 +87,7 @@ class Tasks {
 
   Handler& handler_;
   NotifyCounters& counters_;
+  Companion* const companion_;
   std::function<void(pid_t, int)> watch_;
   std::unordered_map<pid_t, std::unique_ptr<Thread>> threads_;
   std::unordered_map<pid_t, std::unique_ptr<Process>> processes_;

@@ -22,7 +22,7 @@ namespace libguard {
 namespace {
 
 constexpr int kWakeSignal = SIGURG;  // ignored by default: harmless if it arrives late
-constexpr uint64_t kSignals = 1ull << 62, kListener = 1ull << 61, kEnd = 1ull << 60;
+constexpr uint64_t kSignals = 1ull << 62, kListener = 1ull << 61, kEnd = 1ull << 60, kRing = 1ull << 59;
 constexpr int kTickMilliseconds = 1000, kInsistMilliseconds = 5;
 
 void on_wake(int) {}
@@ -98,6 +98,8 @@ Status Watcher::start() {
 
 void Watcher::watch(pid_t pid, int pidfd) { add(epoll_, pidfd, static_cast<uint64_t>(pid), EPOLLIN | EPOLLONESHOT); }
 
+void Watcher::watch_ring(int fd) { add(epoll_, fd, kRing, EPOLLIN | EPOLLET); }
+
 void Watcher::wake() {
   if (!served_.load()) pthread_kill(serving_, kWakeSignal);
 }
@@ -131,6 +133,8 @@ void Watcher::run() {
       if (tag == kEnd) return;
       if (tag == kSignals) {
         on_signal();
+      } else if (tag == kRing) {
+        told = true;
       } else if (tag == kListener) {
         epoll_ctl(epoll_, EPOLL_CTL_DEL, listener_, nullptr);
         gone_.store(true, std::memory_order_release);

@@ -34,6 +34,7 @@ class Watcher {
 
   Status start();
   void watch(pid_t pid, int pidfd);  // any thread
+  void watch_ring(int fd);           // a companion's: something to drain wakes the serving thread
 
   // Takes what has happened since the last time. Cheap when nothing has.
   bool pending() const { return pending_.load(std::memory_order_acquire); }

@@ -62,6 +62,7 @@ class Guard final : public Handler {
   void on_exit(pid_t pid) override;
   void on_tamper(const Tamper& tamper) override;
   void on_phase(pid_t pid, uint32_t phase) override;
+  void watch_rules(std::function<void()> changed) override;
 
   struct Progress {
     size_t libraries = 0, pairs = 0, new_pairs = 0;

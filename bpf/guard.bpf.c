@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Dual MIT/GPL
+// The programs of the bpf backend: on every system call, fork, exec and exit of the guarded processes.
+//
+// Way:     *events -> stack -> verdict -> action* in the kernel; the supervisor fills the maps and reads them.
+// Thread:  the thread that makes the call, with preemption off.
+// Failure: what is missing inside the guard is `unknown`; losses are counted; see bpf/maps.h.
+#include "bpf/lifecycle.h"
+#include "bpf/record.h"
+
+/* The stages below are global functions: the verifier checks each by itself, so that paths do not multiply. Each finds
+ * the scratch of this processor anew; what crosses from one to the next stands in it.
+ */
+
+/* Right of the call whose arguments stand in the scratch. */
+__noinline int lg_stage_right(__u32 nr)
+{
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct lg_scratch *s = lg_scratch_here();
+  __u32 family = 0;
+
+  if (!s)
+    return LG_RIGHT_NO_CALL;
+  if (lg_first_rule(nr) == LG_NO_RULE)
+    return nr < LG_RIGHT_NO_CALL ? nr : LG_RIGHT_NO_CALL;
+  if (lg_needs_family(nr, s->call.args))
+    family = lg_family_of(task, (__u32)s->call.args[0]);
+  return lg_classify(nr, s->call.args, lg_own_pid(task), family);
+}
+
+/* Makes the subject of the call. */
+__noinline int lg_stage_subject(struct lg_kernel_thread *thread, struct lg_image *image,
+                                struct lg_kernel_process *process)
+{
+  struct lg_look look = {.s = lg_scratch_here(), .counts = lg_counts_here(), .thread = thread, .image = image};
+
+  if (!look.s || !look.counts || !thread || !image || !process)
+    return 0;
+  lg_subject_of(&look, bpf_get_current_task_btf(), process);
+  return 1;
+}
+
+/* The verdict about the subject in the scratch; 1: allowed. */
+__noinline int lg_stage_judge(__u32 right)
+{
+  __u32 zero = 0;
+  struct lg_matrix *matrix = bpf_map_lookup_elem(&matrices, &zero);
+  struct lg_scratch *s = lg_scratch_here();
+  __u8 known = 1;
+
+  if (!matrix || !s)
+    return 0;
+  if (lg_needs_function(right, &s->call.subject))
+    known = lg_knows_function(right, &s->call.subject);
+  lg_judge(matrix, &s->call.subject, (__u16)right, known, &s->verdict);
+  return s->verdict.allowed != 0;
+}
+
+/* Counts the call of the subject in the scratch. */
+__noinline int lg_stage_observe(__u32 right, __u32 deviation)
+{
+  struct lg_look look = {.s = lg_scratch_here(), .counts = lg_counts_here()};
+
+  if (!look.s || !look.counts)
+    return 0;
+  lg_observe(&look, right & (LG_MAX_RIGHTS - 1), deviation != 0);
+  return 1;
+}
+
+/* Looks at one call of a guarded process whose number is wanted. */
+static __always_inline void lg_look_at(struct lg_look *look, struct task_struct *task,
+                                       struct lg_kernel_process *process, struct lg_settings *set, __u32 nr)
+{
+  struct lg_scratch *s = look->s;
+  __u32 right = lg_stage_right(nr), birth = set->want[nr & 511] & LG_WANT_BIRTH;
+  __u32 word = right / 64 & (LG_MAX_RIGHTS / 64 - 1), bit = right & 63;
+  __u32 phase = process->phase == LG_INIT ? LG_INIT : LG_SERVING;
+  __u32 judged = set->judged[phase][word] >> bit & 1, counted = set->counted[word] >> bit & 1;
+
+  look->thread->denied = 0;
+  if (!judged && !counted && !birth)
+    return;
+  s->call.nr = nr;
+  s->call.pid = task->tgid;
+  s->call.tid = task->pid;
+  s->call.image = process->image;
+  lg_stage_subject(look->thread, look->image, process);
+  if (birth)
+    lg_note_birth(look, nr);
+  if (counted)
+    lg_stage_observe(right, 0);
+  if (!judged)
+    return;
+  lg_count(look->counts, judged);
+  if (lg_stage_judge(right))
+    return;
+  lg_deny(look, set, right);
+  lg_stage_observe(right, 1);
+}
+
+static __always_inline void lg_take_registers(__u64 *args, const struct pt_regs *regs)
+{
+  args[0] = regs->di;
+  args[1] = regs->si;
+  args[2] = regs->dx;
+  args[3] = regs->r10;
+  args[4] = regs->r8;
+  args[5] = regs->r9;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(lg_on_call, struct pt_regs *regs, long number)
+{
+  struct task_struct *task = bpf_get_current_task_btf();
+  __u32 zero = 0, nr = number < 0 || number > LG_RIGHT_NO_CALL ? LG_RIGHT_NO_CALL : (__u32)number;
+  struct lg_kernel_process *process = lg_process_of(task);
+  struct lg_settings *set;
+  struct lg_look look;
+
+  if (!process || process->image == LG_IMAGE_DOOR)
+    return 0;
+  set = bpf_map_lookup_elem(&settings, &zero);
+  look.s = lg_scratch_here();
+  look.counts = lg_counts_here();
+  if (!set || !look.s || !look.counts)
+    return 0;
+  lg_count(look.counts, calls);
+  if (!set->want[nr & 511])
+    return 0;
+  look.thread = lg_thread_of(task, process, look.counts);
+  if (!look.thread)
+    look.thread = lg_lost_thread(look.s);
+  look.image = bpf_map_lookup_elem(&images, &process->image);
+  if (!look.image)
+    look.image = &lg_no_image;
+  lg_take_registers(look.s->call.args, regs);
+  lg_look_at(&look, task, process, set, nr);
+  return 0;
+}
+
+/* A child exists and has not run yet. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(lg_on_fork, struct task_struct *maker, struct task_struct *child)
+{
+  struct lg_kernel_process *process = lg_process_of(maker);
+  struct lg_kernel_thread *from, *to;
+  struct lg_kernel_counts *counted;
+  struct lg_handoff *handoff;
+  __u32 zero = 0, tid = maker->pid, child_tid = child->pid;
+
+  if (!process || process->image == LG_IMAGE_DOOR)
+    return 0;
+  counted = bpf_map_lookup_elem(&counts, &zero);
+  if (!counted)
+    return 0;
+  if (maker->tgid != child->tgid)
+    lg_copy_process(process, child->tgid, counted);
+  from = bpf_task_storage_get(&threads, maker, 0, 0);
+  to = bpf_task_storage_get(&threads, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!to)
+    return 0; /* made at its first call, with `unknown` inherited */
+  to->image = process->image;
+  if (!from || !lg_noted_clone(from)) {
+    lg_set_add(&to->inherited, LG_UNKNOWN);
+    lg_count(counted, unknown_makers);
+    return 0;
+  }
+  handoff = bpf_map_lookup_elem(&handoffs, &tid);
+  if (maker->tgid == child->tgid) {
+    lg_begin_thread(to, from, handoff);
+    return 0;
+  }
+  lg_begin_process(to, from);
+  if (handoff)
+    bpf_map_update_elem(&handoffs, &child_tid, handoff, BPF_ANY);
+  return 0;
+}
+
+/* A new program, before its first instruction. Those active when it was asked for are among its spawners. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(lg_on_exec, struct task_struct *task, int old_pid, struct linux_binprm *binary)
+{
+  struct lg_kernel_process *process = lg_process_of(task);
+  struct lg_kernel_thread *thread;
+  struct lg_handoff *handoff;
+  __u32 tid = task->pid, old_tid = old_pid;
+
+  if (!process || process == &lg_lost_process)
+    return 0;
+  thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  handoff = bpf_map_lookup_elem(&handoffs, &old_tid);
+  if (thread && process->image != LG_IMAGE_DOOR)
+    lg_join_spawners(process, thread, handoff);
+  else if (process->image != LG_IMAGE_DOOR)
+    lg_set_add(&process->spawners, LG_UNKNOWN);
+  if (thread)
+    lg_begin_program(thread, handoff);
+  bpf_map_delete_elem(&handoffs, &old_tid);
+  bpf_map_delete_elem(&handoffs, &tid);
+  process->parent_image = process->image;
+  process->phase = LG_INIT;
+  process->flags = LG_PROCESS_ADOPTED; /* its one thread may start without storage */
+  process->image = __sync_fetch_and_add(&lg_last_image, 1) + 1;
+  return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(lg_on_exit, struct task_struct *task)
+{
+  __u32 tid = task->pid, tgid = task->tgid;
+
+  if (!lg_process_of(task))
+    return 0;
+  bpf_map_delete_elem(&handoffs, &tid);
+  if (BPF_CORE_READ(task, signal, live.counter) == 0)
+    bpf_map_delete_elem(&processes, &tgid);
+  return 0;
+}
+
+/* Run by the supervisor: 0 if the process is in that phase now. */
+SEC("syscall")
+int lg_set_phase(struct lg_phase_request *request)
+{
+  __u32 pid = request->pid, phase = request->phase;
+  struct lg_kernel_process *process = bpf_map_lookup_elem(&processes, &pid);
+
+  if (!process || phase >= LG_PHASES)
+    return 1;
+  if (process->phase < phase)
+    process->phase = phase;
+  return 0;
+}
+
+char lg_license[] SEC("license") = "Dual MIT/GPL";

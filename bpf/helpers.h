@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the programs in the kernel need before anything else: helpers, the reader under the walk, bounded addresses.
+ *
+ * Way:     *events -> stack*.
+ * Thread:  runs on the thread that makes the call, with preemption off.
+ * Failure: a read that the kernel refuses is LG_STEP_FAULT in the walk; memory is never paged in here.
+ */
+#ifndef LIBGUARD_BPF_HELPERS_H
+#define LIBGUARD_BPF_HELPERS_H
+
+#include "bpf/vmlinux.h" /* first: the headers of libbpf use its types */
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/judge.h"
+
+/* The walk's reader is bpf_probe_read_user; the verifier wants every offset bounded where it is used. */
+#define LG_READER void
+#define LG_READ(reader, to, size, address) \
+  ((void)(reader), bpf_probe_read_user((to), (size), (const void *)(unsigned long)(address)))
+#define LG_OFFSET_LIMIT 256
+static __always_inline __u32 lg_bounded(__u32 offset, __u32 mask)
+{
+  LG_OPAQUE(offset);
+  return offset & mask;
+}
+#define LG_OFFSET(offset) lg_bounded((offset), LG_OFFSET_LIMIT - 1)
+#include "bpf/walk_cpython.h"
+
+#define lg_count(counts, field) ((counts)->field++)
+
+#endif

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the supervisor and the programs in the kernel tell each other: the contents of the maps in bpf/maps.h.
+ *
+ * Way:     *events -> stack -> verdict*: under the bpf backend.
+ * Thread:  each struct says who writes it; nobody else does.
+ * Failure: sizes are asserted; counts of what was lost are in struct lg_kernel_counts.
+ */
+#ifndef LIBGUARD_BPF_KERNEL_H
+#define LIBGUARD_BPF_KERNEL_H
+
+#include "bpf/abi.h"
+#include "bpf/walk_cpython.h"
+
+#define LG_KERNEL_PROCESSES 131072
+#define LG_KERNEL_IMAGES 8192
+#define LG_KERNEL_HANDOFFS 4096
+#define LG_KERNEL_STATES 16384
+#define LG_KERNEL_PAIRS 65536
+#define LG_KERNEL_FUNCTIONS 16384
+#define LG_KERNEL_RING (4u << 20)
+#define LG_SAMPLE_FRAMES 128 /* a power of two */
+#define LG_CODE_CACHE 256
+#define LG_PROGRAM_FUNCTION 0xa791d699u /* FNV-1a of "<program>": the one cell of a native program */
+
+/* Number of an exec in one guard; 0: our own child between filter and first exec. */
+#define LG_IMAGE_DOOR 0u
+
+enum lg_image_kind {
+  LG_IMAGE_PENDING = 0, /* the supervisor has not looked at it yet */
+  LG_IMAGE_NATIVE = 1,  /* one library: its executable's */
+  LG_IMAGE_STARTUP = 2, /* a language runtime before its hello */
+  LG_IMAGE_CPYTHON = 3, /* greeted */
+};
+
+/* One program, from exec to exec. Written by the supervisor. */
+struct lg_image {
+  __u32 kind; /* enum lg_image_kind */
+  __u32 library;
+  __u64 area;  /* address of struct lg_area */
+  __u64 table; /* address of its code table */
+  __u64 nonce[2];
+  struct lg_python_program program;
+  struct lg_python_offsets offsets;
+  __u32 pad;
+};
+LG_ASSERT_SIZE(struct lg_image, 144);
+
+/* One guarded process. Written by the kernel; the supervisor puts in the first one. */
+#define LG_PROCESS_ADOPTED 1u /* its first thread existed before the guard */
+struct lg_kernel_process {
+  __u32 image, parent_image;
+  __u32 phase;
+  __u32 flags; /* LG_PROCESS_* */
+  struct lg_set spawners;
+};
+LG_ASSERT_SIZE(struct lg_kernel_process, 144);
+
+/* Does a system call need a look? By number; written by the supervisor. */
+#define LG_WANT_RIGHT 1u /* one of its rights is judged or counted */
+#define LG_WANT_BIRTH 2u /* it makes a thread, a process or a program: its stack is noted */
+
+struct lg_settings {
+  __u8 want[512];                              /* by number */
+  __u64 judged[LG_PHASES][LG_MAX_RIGHTS / 64]; /* rights that the kernel judges */
+  __u64 refused[LG_MAX_RIGHTS / 64];           /* of these, refused by a hook in the kernel */
+  __u64 killed[LG_MAX_RIGHTS / 64];            /* of the refused, the policy says kill */
+  __u64 counted[LG_MAX_RIGHTS / 64];           /* rights that the kernel counts (recording) */
+  __u32 verdicts;                              /* 0: nothing is judged */
+  __u32 pad;
+};
+
+/* Whom calls are made as, without the parts that one image or one right fixes. Written by the kernel, interned. */
+#define LG_STATE_PENDING 0x8000u /* the image was not known yet: `libraries` lacks it */
+struct lg_state {
+  struct lg_set libraries; /* all that take part */
+  __u32 image;
+  __u32 direct_function;
+  __u16 caller, direct;
+  __u16 phase;
+  __u16 flags; /* LG_STACK_*, LG_STATE_PENDING */
+};
+LG_ASSERT_SIZE(struct lg_state, 144);
+
+/* Key of the counts. */
+struct lg_pair {
+  __u32 state;
+  __u16 right;
+  __u16 deviation; /* 1: the verdict was not allow */
+};
+LG_ASSERT_SIZE(struct lg_pair, 8);
+
+struct lg_sample_frame {
+  __u16 library;
+  __u16 pad;
+  __u32 function;
+};
+
+/* In the ring: the first call of a pair, with the stack that it was made from. */
+struct lg_first_call {
+  struct lg_pair pair;
+  __u32 pid, tid; /* in the initial namespace */
+  __u32 image;
+  __s32 nr;
+  __u64 args[6];
+  struct lg_subject subject;
+  __u32 frame_count; /* that follow; the stack may be deeper */
+  __u32 pad;
+  struct lg_sample_frame frame[LG_SAMPLE_FRAMES];
+};
+
+/* Argument of lg_set_phase: the phase of a process, only ever forward. */
+struct lg_phase_request {
+  __u32 pid;
+  __u32 phase;
+};
+
+/* May be direct caller for a group. Written by the supervisor. */
+struct lg_function_cell {
+  __u32 function;
+  __u16 library;
+  __u16 group;
+};
+LG_ASSERT_SIZE(struct lg_function_cell, 8);
+
+/* Counted per processor, by the kernel. Names for people: core/backend/bpf/counters. */
+struct lg_kernel_counts {
+  __u64 calls, judged, walks, frames, searches, search_faults;
+  __u64 faults, table_faults, truncated, no_state, unknown_frames, unordered;
+  __u64 states_lost, pairs_lost, events_lost, threads_lost, processes_lost, unknown_makers, no_hello;
+  __u64 denied, hook_denied;
+};
+
+#endif

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Counting: (state, right) -> calls, and the first of each kind with its stack to the supervisor.
+ *
+ * Way:     stack -> *profile*; verdict -> *action*: deviations are counted the same way.
+ * Thread:  the calling thread; counts are raised atomically.
+ * Failure: a full map loses the count and says so; a full ring loses the sample of the stack only.
+ */
+#ifndef LIBGUARD_BPF_RECORD_H
+#define LIBGUARD_BPF_RECORD_H
+
+#include "bpf/lifecycle.h"
+
+__u32 lg_last_state; /* written by the kernel */
+
+/* All that take part in a call; the same rule as taking_part of core/recorder. */
+static __always_inline void lg_taking_part(const struct lg_subject *subject, int dangerous, struct lg_set *all)
+{
+  int alone = lg_set_only_runtime(&subject->stack.active);
+
+  *all = subject->stack.active;
+  if (dangerous || alone) {
+    lg_set_join(all, &subject->inherited);
+    if (subject->handoff.noted)
+      lg_set_join(all, &subject->handoff.active);
+  }
+  if (dangerous)
+    lg_set_join(all, &subject->native);
+}
+
+/* Number of the state in s->state; 0: there is no room for it. */
+static __always_inline __u32 lg_intern(struct lg_look *look)
+{
+  struct lg_scratch *s = look->s;
+  __u32 *known = bpf_map_lookup_elem(&states, &s->state), number;
+
+  if (known)
+    return *known;
+  number = __sync_fetch_and_add(&lg_last_state, 1) + 1;
+  bpf_map_update_elem(&states, &s->state, &number, BPF_NOEXIST);
+  known = bpf_map_lookup_elem(&states, &s->state); /* another processor may have been first */
+  if (known)
+    return *known;
+  lg_count(look->counts, states_lost);
+  return 0;
+}
+
+static __always_inline void lg_describe_state(struct lg_scratch *s, __u32 right)
+{
+  struct lg_subject *subject = &s->call.subject;
+  __u8 group = lg_group_of(right);
+
+  __builtin_memset(&s->state, 0, sizeof(s->state));
+  lg_taking_part(subject, lg_is_dangerous(group), &s->state.libraries);
+  s->state.image = s->call.image;
+  s->state.direct_function = subject->stack.direct_function;
+  s->state.caller = lg_caller_of(group, subject);
+  s->state.direct = subject->stack.direct;
+  s->state.phase = (__u16)subject->phase;
+  s->state.flags = (__u16)(subject->stack.flags & (LG_STACK_PROGRAM | LG_STATE_PENDING));
+}
+
+/* Counts one call of the subject; the first of its kind is told with its stack. */
+static __always_inline void lg_observe(struct lg_look *look, __u32 right, __u16 deviation)
+{
+  struct lg_scratch *s = look->s;
+  struct lg_pair *pair = &s->call.pair;
+  __u64 one = 1, *count;
+
+  lg_describe_state(s, right);
+  pair->state = lg_intern(look);
+  pair->right = (__u16)right;
+  pair->deviation = deviation;
+  if (!pair->state)
+    return;
+  count = bpf_map_lookup_elem(&pairs, pair);
+  if (!count) {
+    if (bpf_map_update_elem(&pairs, pair, &one, BPF_NOEXIST) == 0) {
+      s->call.frame_count = s->depth < LG_SAMPLE_FRAMES ? s->depth : LG_SAMPLE_FRAMES;
+      if (bpf_ringbuf_output(&ring, &s->call, sizeof(s->call), 0))
+        lg_count(look->counts, events_lost);
+      return;
+    }
+    count = bpf_map_lookup_elem(&pairs, pair);
+    if (!count) {
+      lg_count(look->counts, pairs_lost);
+      return;
+    }
+  }
+  __sync_fetch_and_add(count, 1);
+}
+
+/* Leaves the verdict where the hooks of this call find it. */
+static __always_inline void lg_deny(struct lg_look *look, const struct lg_settings *set, __u32 right)
+{
+  __u32 word = right / 64 & (LG_MAX_RIGHTS / 64 - 1), bit = right & 63;
+
+  if (!(set->refused[word] >> bit & 1))
+    return;
+  lg_count(look->counts, denied);
+  look->thread->denied = (__u32)look->s->call.nr + 1;
+  look->thread->error = -1; /* EPERM */
+  if (set->killed[word] >> bit & 1)
+    bpf_send_signal(9);
+}
+
+/* May the innermost function be direct caller for the group of this right? */
+static __always_inline __u8 lg_knows_function(__u32 right, const struct lg_subject *subject)
+{
+  const struct lg_stack *stack = &subject->stack;
+  struct lg_function_cell cell = {
+      .function = stack->flags & LG_STACK_PROGRAM ? LG_PROGRAM_FUNCTION : stack->direct_function,
+      .library = stack->direct,
+      .group = lg_group_of(right),
+  };
+
+  return cell.function && bpf_map_lookup_elem(&functions, &cell) != 0;
+}
+
+#endif

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Whom a call is judged as: the kernel's counterpart of core/backend/notify/subjects.
+ *
+ * Way:     events -> *stack* -> verdict.
+ * Thread:  the calling thread.
+ * Failure: whatever could not be seen is `unknown` in the set, with its LG_STACK_* flag.
+ */
+#ifndef LIBGUARD_BPF_SUBJECT_H
+#define LIBGUARD_BPF_SUBJECT_H
+
+#include "bpf/stack.h"
+
+static __always_inline void lg_empty_stack(struct lg_stack *stack)
+{
+  __builtin_memset(stack, 0, sizeof(*stack));
+}
+
+/* A program without frames: it is one library. */
+static __always_inline void lg_fill_single(struct lg_stack *stack, __u32 library, __u32 flags)
+{
+  lg_empty_stack(stack);
+  lg_set_add(&stack->active, library);
+  stack->caller = stack->direct = (__u16)library;
+  stack->flags = flags;
+}
+
+/* What the walk left in the scratch, as struct lg_stack. */
+static __always_inline void lg_reduce(struct lg_look *look)
+{
+  struct lg_scratch *s = look->s;
+  struct lg_stack *stack = &s->call.subject.stack;
+  __u32 incomplete = s->flags & LG_STACK_INCOMPLETE;
+
+  look->counts->frames += s->depth;
+  stack->flags = s->flags;
+  stack->depth_capped = s->depth < 65535 ? s->depth : 65535;
+  stack->direct = stack->caller = incomplete ? LG_UNKNOWN : LG_RUNTIME;
+  if (incomplete)
+    lg_set_add(&stack->active, LG_UNKNOWN);
+  if (s->depth == 0)
+    return;
+  if (s->stacks > 1 && s->unplaced) {
+    lg_count(look->counts, unordered);
+    stack->caller = stack->direct = LG_UNKNOWN;
+    return;
+  }
+  stack->direct = s->best_direct.library;
+  stack->direct_vouching = s->best_direct.vouching;
+  stack->direct_function = s->best_direct.function;
+  if (s->caller_place != ~0ull)
+    stack->caller = (__u16)s->best_caller;
+  if (s->trampoline_place != ~0ull && s->trampoline_place <= s->caller_place)
+    stack->flags |= LG_STACK_TRAMPOLINE;
+}
+
+/* Walks the interpreter's frames of the calling thread into the subject's stack. */
+static __always_inline void lg_walk(struct lg_look *look, struct task_struct *task, __u32 image_number)
+{
+  struct lg_scratch *s = look->s;
+
+  lg_count(look->counts, walks);
+  lg_empty_stack(&s->call.subject.stack);
+  s->depth = s->flags = s->stacks = s->unplaced = 0;
+  s->page_low = s->page_high = 0;
+  s->caller_place = s->trampoline_place = ~0ull;
+  s->thread_pointer = task->thread.fsbase;
+  if (!lg_open_area(look, image_number)) {
+    s->flags = LG_STACK_FAULT;
+    return lg_reduce(look);
+  }
+  lg_find_states(look);
+  bpf_loop(LG_MAX_THREAD_STATES, lg_walk_state, look, 0);
+  /* With several interpreters the thread may get a stack in any of them at any time: search at each call. */
+  if (!s->cached && s->search.found_count == 1 && s->search.interpreters_seen == 1) {
+    look->thread->state = s->search.found[0];
+    look->thread->link = s->link;
+    look->thread->interpreters = s->search.first_interpreter;
+  }
+  lg_reduce(look);
+}
+
+static __always_inline void lg_count_flags(struct lg_look *look, __u32 flags)
+{
+  look->counts->no_state += lg_flag(flags, LG_STACK_NO_STATE);
+  look->counts->faults += lg_flag(flags, LG_STACK_FAULT);
+  look->counts->truncated += lg_flag(flags, LG_STACK_TRUNCATED);
+  look->counts->unknown_frames += lg_flag(flags, LG_STACK_UNKNOWN);
+}
+
+/* The stack of the calling thread, by what kind of program it is. */
+static __always_inline void lg_stack_of(struct lg_look *look, struct task_struct *task, __u32 image_number)
+{
+  struct lg_stack *stack = &look->s->call.subject.stack;
+  struct lg_image *image = look->image;
+
+  look->s->depth = 0;
+  if (look->thread->borrows) {
+    *stack = look->thread->borrowed;
+    return;
+  }
+  if (!image || image->kind == LG_IMAGE_PENDING)
+    return lg_fill_single(stack, LG_UNKNOWN, LG_STATE_PENDING | LG_STACK_PROGRAM);
+  if (image->kind == LG_IMAGE_NATIVE)
+    return lg_fill_single(stack, image->library, LG_STACK_PROGRAM);
+  if (image->kind == LG_IMAGE_STARTUP) {
+    lg_count(look->counts, no_hello);
+    return lg_fill_single(stack, LG_STARTUP, 0);
+  }
+  lg_walk(look, task, image_number);
+  lg_count_flags(look, stack->flags);
+  /* Before the interpreter gave the main thread a state, the program is still starting. */
+  if ((stack->flags & LG_STACK_NO_STATE) && task->pid == task->tgid && !look->thread->had_state)
+    lg_fill_single(stack, LG_STARTUP, LG_STACK_NO_STATE);
+}
+
+/* All that a verdict needs besides right and matrix. Owners of native code are not looked for here. */
+static __always_inline void lg_subject_of(struct lg_look *look, struct task_struct *task,
+                                          struct lg_kernel_process *process)
+{
+  struct lg_subject *subject = &look->s->call.subject;
+  __u32 tid = task->pid;
+  struct lg_handoff *handoff = bpf_map_lookup_elem(&handoffs, &tid);
+
+  lg_stack_of(look, task, process->image);
+  subject->inherited = look->thread->inherited;
+  __builtin_memset(&subject->native, 0, sizeof(subject->native));
+  subject->spawners = process->spawners;
+  if (handoff)
+    subject->handoff = *handoff;
+  else
+    __builtin_memset(&subject->handoff, 0, sizeof(subject->handoff));
+  subject->phase = process->phase;
+  subject->maker = (__u16)look->thread->maker;
+  subject->pad = 0;
+}
+
+#endif

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes settings, matrix, images, phases and hand-offs; names the kernel's counters.
+//
+// Way:     see bpf_companion.h.
+// Thread:  the serving thread.
+// Failure: see bpf_companion.h.
+#include "core/backend/bpf/bpf_companion.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/backend/walk/python_offsets.h"
+
+namespace libguard {
+namespace {
+
+constexpr uint32_t kFirstImage = 1;  // of a process that ran before its guard
+constexpr uint16_t kBirths[] = {LG_NR_clone, LG_NR_fork, LG_NR_vfork, LG_NR_execve, LG_NR_execveat};
+
+}  // namespace
+
+Result<std::unique_ptr<BpfCompanion>> BpfCompanion::make(BpfOptions options, Handler& handler) {
+  auto kernel = KernelSide::load();
+  if (!kernel) return tl::unexpected(kernel.error());
+  std::unique_ptr<BpfCompanion> companion(new BpfCompanion(std::move(options), std::move(*kernel), handler));
+  companion->write_settings();
+  companion->on_rules();
+  return companion;
+}
+
+BpfCompanion::BpfCompanion(BpfOptions options, std::unique_ptr<KernelSide> kernel, Handler& handler)
+    : options_(std::move(options)), kernel_(std::move(kernel)), observations_(*kernel_, handler) {}
+
+void BpfCompanion::write_settings() {
+  lg_settings& settings = kernel_->settings();
+  for (uint16_t nr : kBirths) settings.want[nr] |= LG_WANT_BIRTH;
+  for (int nr = 0; nr < 512; nr++)
+    for (Right right : rights_of_call(nr))
+      if (options_.rights.has(right)) settings.want[nr] |= LG_WANT_RIGHT;
+  for (Right right : options_.rights.rights())
+    if (options_.record) settings.counted[number(right) / 64] |= 1ull << (number(right) % 64);
+}
+
+void BpfCompanion::on_rules() {
+  if (!options_.judge) return;
+  lg_settings& settings = kernel_->settings();
+  // Rows first: a right that becomes judged is judged by rows that are there.
+  std::memcpy(kernel_->matrix().deny, options_.matrix->deny, sizeof(options_.matrix->deny));
+  for (int phase = 0; phase < LG_PHASES; phase++) {
+    for (Right right : options_.rights.rights()) {
+      const uint64_t bit = 1ull << (number(right) % 64);
+      const uint64_t judged = options_.matrix->judged[phase][number(right) / 64] & bit;
+      __u64& word = settings.judged[phase][number(right) / 64];
+      word = judged ? word | bit : word & ~bit;
+    }
+  }
+}
+
+Status BpfCompanion::begin(pid_t pid, bool door, Namer namer) {
+  observations_.set_namer(std::move(namer));
+  return kernel_->guard(pid, door ? LG_IMAGE_DOOR : kFirstImage);
+}
+
+void BpfCompanion::on_program(const CompanionProgram& program) {
+  const uint32_t number_of_exec = kernel_->image_of(program.pid);
+  if (number_of_exec == LG_IMAGE_DOOR || observations_.knows(number_of_exec)) return;
+  const bool starts = program.language_runtime && program.library != LibraryId::kUnknown;
+  lg_image image{};
+  image.kind = starts ? LG_IMAGE_STARTUP : LG_IMAGE_NATIVE;
+  image.library = number(program.library);
+  if (!kernel_->set_image(number_of_exec, image)) handed_over_lost_++;
+  observations_.know(number_of_exec, program);
+}
+
+void BpfCompanion::on_hello(pid_t pid, ProcessMemory& memory, const lg_hello& hello) {
+  const uint32_t number_of_exec = kernel_->image_of(pid);
+  lg_area area;
+  auto offsets = python_offsets(memory, hello.hexversion, hello.runtime_state);
+  if (number_of_exec == LG_IMAGE_DOOR || !offsets || !memory.read(hello.area, &area)) {
+    handed_over_lost_++;
+    return;
+  }
+  lg_image image{};
+  image.kind = LG_IMAGE_CPYTHON;
+  image.area = hello.area;
+  image.table = area.table;
+  std::memcpy(image.nonce, hello.nonce, sizeof(image.nonce));
+  image.program = {hello.runtime_state + offsets->runtime_interpreters, hello.none, hello.image_low, hello.image_high};
+  image.offsets = *offsets;
+  if (!kernel_->set_image(number_of_exec, image)) handed_over_lost_++;
+  observations_.greeted(number_of_exec);
+}
+
+void BpfCompanion::on_phase(pid_t pid, uint32_t phase) {
+  if (!kernel_->set_phase(pid, phase)) handed_over_lost_++;
+}
+
+void BpfCompanion::on_handoff(pid_t tid, const lg_handoff& handoff) {
+  if (!handoff.noted)
+    kernel_->clear_handoff(tid);
+  else if (!kernel_->set_handoff(tid, handoff))
+    handed_over_lost_++;
+}
+
+Counters BpfCompanion::counters() const {
+  const lg_kernel_counts counts = kernel_->counts();
+  const Counters all = {
+      {"kernel_calls", counts.calls},
+      {"kernel_judged", counts.judged},
+      {"kernel_walks", counts.walks},
+      {"kernel_frames", counts.frames},
+      {"kernel_searches", counts.searches},
+      {"kernel_search_faults", counts.search_faults},
+      {"kernel_faults", counts.faults},
+      {"kernel_table_faults", counts.table_faults},
+      {"kernel_truncated", counts.truncated},
+      {"kernel_no_state", counts.no_state},
+      {"kernel_unknown_frames", counts.unknown_frames},
+      {"kernel_unordered", counts.unordered},
+      {"kernel_states_lost", counts.states_lost},
+      {"kernel_pairs_lost", counts.pairs_lost},
+      {"kernel_events_lost", counts.events_lost},
+      {"kernel_threads_lost", counts.threads_lost},
+      {"kernel_processes_lost", counts.processes_lost},
+      {"kernel_unknown_makers", counts.unknown_makers},
+      {"kernel_no_hello", counts.no_hello},
+      {"kernel_denied", counts.denied},
+      {"kernel_refused_by_hooks", counts.hook_denied},
+      {"kernel_unsampled", observations_.unsampled()},
+      {"kernel_unnamed_frames", observations_.unnamed()},
+      {"kernel_handed_over_lost", handed_over_lost_},
+  };
+  Counters some;
+  for (const auto& [name, count] : all)
+    if (count) some.emplace(name, count);
+  return some;
+}
+
+}  // namespace libguard

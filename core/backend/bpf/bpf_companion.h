@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// BpfCompanion: hands to the kernel what the supervisor knows, and takes back what the kernel saw.
+//
+// Way:     *events -> stack -> verdict* in the kernel for some rights; the notify backend does the rest.
+// Thread:  the serving thread.
+// Failure: see companion.h; make() says what this kernel cannot do.
+#pragma once
+
+#include <memory>
+
+#include "core/backend/bpf/kernel_side.h"
+#include "core/backend/bpf/observations.h"
+#include "core/backend/companion.h"
+
+namespace libguard {
+
+struct BpfOptions {
+  RightSet rights;          // judged and recorded in the kernel
+  const lg_matrix* matrix;  // copied whenever its rows change
+  bool record = false;      // count every call of these rights
+  bool judge = false;       // detect or enforce
+};
+
+class BpfCompanion final : public Companion {
+ public:
+  static Result<std::unique_ptr<BpfCompanion>> make(BpfOptions options, Handler& handler);
+
+  const RightSet& rights() const override { return options_.rights; }
+  Status begin(pid_t pid, bool door, Namer namer) override;
+  void on_program(const CompanionProgram& program) override;
+  void on_hello(pid_t pid, ProcessMemory& memory, const lg_hello& hello) override;
+  void on_phase(pid_t pid, uint32_t phase) override;
+  void on_handoff(pid_t tid, const lg_handoff& handoff) override;
+  void on_rules() override;
+  int wake_fd() const override { return kernel_->ring_fd(); }
+  void drain() override { observations_.drain(); }
+  void settle() override { observations_.settle(); }
+  Counters counters() const override;
+
+ private:
+  BpfCompanion(BpfOptions options, std::unique_ptr<KernelSide> kernel, Handler& handler);
+  void write_settings();
+
+  BpfOptions options_;
+  std::unique_ptr<KernelSide> kernel_;
+  Observations observations_;
+  uint64_t handed_over_lost_ = 0;
+};
+
+}  // namespace libguard

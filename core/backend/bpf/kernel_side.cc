@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loads the skeleton, maps the writable values, reads and writes the maps.
+//
+// Way:     see kernel_side.h.
+// Thread:  the serving thread.
+// Failure: see kernel_side.h.
+#include "core/backend/bpf/kernel_side.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstring>
+
+#include "skeleton/guard.skel.h"
+
+namespace libguard {
+namespace {
+
+constexpr char kInitialPidNamespace[] = "pid:[4026531836]";
+constexpr uint32_t kBatch = 512;
+
+int quiet(libbpf_print_level, const char*, va_list) { return 0; }
+
+size_t pages(size_t size) {
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return (size + page - 1) / page * page;
+}
+
+Status check_namespace() {
+  char target[64] = "";
+  if (readlink("/proc/self/ns/pid", target, sizeof(target) - 1) < 0 || std::strcmp(target, kInitialPidNamespace) != 0)
+    return fail(Code::kUnsupported,
+                "this is not the initial pid namespace: the kernel counts processes by other numbers",
+                "run libguard outside of the container, or use --backend=notify");
+  return {};
+}
+
+Error load_error(int error) {
+  if (error == EPERM || error == EACCES)
+    return {Code::kDenied, "the kernel refuses to load BPF programs", "run as root, or use --backend=notify"};
+  return {Code::kUnsupported, std::string("the BPF programs cannot be loaded: ") + std::strerror(error),
+          "Linux 6.1 or newer with BTF (/sys/kernel/btf/vmlinux) is needed; or use --backend=notify"};
+}
+
+// All keys and values of a hash map.
+template <class Key, class Value>
+std::vector<std::pair<Key, Value>> read_all(int map) {
+  std::vector<std::pair<Key, Value>> all;
+  std::vector<Key> keys(kBatch);
+  std::vector<Value> values(kBatch);
+  uint32_t position = 0;
+  for (bool first = true;; first = false) {
+    uint32_t count = kBatch;
+    int result =
+        bpf_map_lookup_batch(map, first ? nullptr : &position, &position, keys.data(), values.data(), &count, nullptr);
+    if (result != 0 && errno == ENOSPC) {  // a bucket longer than the batch
+      keys.resize(keys.size() * 2);
+      values.resize(keys.size());
+      continue;
+    }
+    for (uint32_t i = 0; i < count; i++) all.emplace_back(keys[i], values[i]);
+    if (result != 0) return all;
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<KernelSide>> KernelSide::load() {
+  if (Status ours = check_namespace(); !ours) return tl::unexpected(ours.error());
+  libbpf_set_print(quiet);
+  std::unique_ptr<KernelSide> side(new KernelSide());
+  side->skeleton_ = guard_bpf__open();
+  if (side->skeleton_ == nullptr) return tl::unexpected(load_error(errno));
+  if (int error = guard_bpf__load(side->skeleton_); error != 0) return tl::unexpected(load_error(-error));
+  if (Status mapped = side->map_values(); !mapped) return tl::unexpected(mapped.error());
+  if (int error = guard_bpf__attach(side->skeleton_); error != 0) return tl::unexpected(load_error(-error));
+  auto take = [](void* self, void* data, size_t size) {
+    if (size >= sizeof(lg_first_call)) static_cast<KernelSide*>(self)->take_(*static_cast<lg_first_call*>(data));
+    return 0;
+  };
+  side->ring_ = ring_buffer__new(bpf_map__fd(side->skeleton_->maps.ring), take, side.get(), nullptr);
+  if (side->ring_ == nullptr) return tl::unexpected(load_error(errno));
+  return side;
+}
+
+Status KernelSide::map_values() {
+  void* settings = mmap(nullptr, pages(sizeof(lg_settings)), PROT_READ | PROT_WRITE, MAP_SHARED,
+                        bpf_map__fd(skeleton_->maps.settings), 0);
+  if (settings == MAP_FAILED) return tl::unexpected(load_error(errno));
+  settings_ = static_cast<lg_settings*>(settings);
+  void* matrix = mmap(nullptr, pages(sizeof(lg_matrix)), PROT_READ | PROT_WRITE, MAP_SHARED,
+                      bpf_map__fd(skeleton_->maps.matrices), 0);
+  if (matrix == MAP_FAILED) return tl::unexpected(load_error(errno));
+  matrix_ = static_cast<lg_matrix*>(matrix);
+  return {};
+}
+
+KernelSide::~KernelSide() {
+  if (ring_ != nullptr) ring_buffer__free(ring_);
+  if (settings_ != nullptr) munmap(settings_, pages(sizeof(lg_settings)));
+  if (matrix_ != nullptr) munmap(matrix_, pages(sizeof(lg_matrix)));
+  guard_bpf__destroy(skeleton_);
+}
+
+Status KernelSide::guard(pid_t pid, uint32_t image) {
+  lg_kernel_process process{};
+  process.image = image;
+  process.flags = LG_PROCESS_ADOPTED;
+  const auto key = static_cast<uint32_t>(pid);
+  if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.processes), &key, &process, BPF_ANY) == 0) return {};
+  return fail(Code::kLimit, std::string("the kernel cannot remember the process: ") + std::strerror(errno),
+              "raise the limit of locked memory (ulimit -l), or use --backend=notify");
+}
+
+uint32_t KernelSide::image_of(pid_t pid) const {
+  lg_kernel_process process{};
+  const auto key = static_cast<uint32_t>(pid);
+  if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.processes), &key, &process) != 0) return LG_IMAGE_DOOR;
+  return process.image;
+}
+
+bool KernelSide::set_image(uint32_t number, const lg_image& image) {
+  return bpf_map_update_elem(bpf_map__fd(skeleton_->maps.images), &number, &image, BPF_ANY) == 0;
+}
+
+bool KernelSide::set_phase(pid_t pid, uint32_t phase) {
+  lg_phase_request request{static_cast<uint32_t>(pid), phase};
+  LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &request, .ctx_size_in = sizeof(request));
+  return bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.lg_set_phase), &options) == 0 && options.retval == 0;
+}
+
+bool KernelSide::set_handoff(pid_t tid, const lg_handoff& handoff) {
+  const auto key = static_cast<uint32_t>(tid);
+  return bpf_map_update_elem(bpf_map__fd(skeleton_->maps.handoffs), &key, &handoff, BPF_ANY) == 0;
+}
+
+void KernelSide::clear_handoff(pid_t tid) {
+  const auto key = static_cast<uint32_t>(tid);
+  bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.handoffs), &key);
+}
+
+int KernelSide::ring_fd() const { return ring_buffer__epoll_fd(ring_); }
+
+void KernelSide::drain(const std::function<void(const lg_first_call&)>& take) {
+  take_ = take;
+  ring_buffer__consume(ring_);
+  take_ = nullptr;
+}
+
+std::vector<std::pair<lg_pair, uint64_t>> KernelSide::pairs() const {
+  return read_all<lg_pair, uint64_t>(bpf_map__fd(skeleton_->maps.pairs));
+}
+
+std::vector<std::pair<uint32_t, lg_state>> KernelSide::states() const {
+  std::vector<std::pair<uint32_t, lg_state>> all;
+  for (const auto& [state, number] : read_all<lg_state, uint32_t>(bpf_map__fd(skeleton_->maps.states)))
+    all.emplace_back(number, state);
+  return all;
+}
+
+lg_kernel_counts KernelSide::counts() const {
+  lg_kernel_counts sum{};
+  const int processors = libbpf_num_possible_cpus();
+  if (processors <= 0) return sum;
+  std::vector<lg_kernel_counts> each(static_cast<size_t>(processors));
+  uint32_t zero = 0;
+  if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.counts), &zero, each.data()) != 0) return sum;
+  constexpr size_t kFields = sizeof(lg_kernel_counts) / sizeof(uint64_t);
+  auto* total = reinterpret_cast<uint64_t*>(&sum);
+  for (const lg_kernel_counts& one : each)
+    for (size_t i = 0; i < kFields; i++) total[i] += reinterpret_cast<const uint64_t*>(&one)[i];
+  return sum;
+}
+
+}  // namespace libguard

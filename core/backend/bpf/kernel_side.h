@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// KernelSide: the programs of bpf/guard.bpf.c, loaded and attached, and their maps.
+//
+// Way:     *events -> stack -> verdict*: the judging happens in the kernel; here are the handles.
+// Thread:  the serving thread.
+// Failure: load() says what the kernel refused; a map that is full makes calls `unknown` there.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bpf/kernel.h"
+#include "core/base/result.h"
+
+struct guard_bpf;
+struct ring_buffer;
+
+namespace libguard {
+
+class KernelSide {
+ public:
+  // Loads and attaches. Error: no right to, a kernel without what is needed, or a pid namespace of its own.
+  static Result<std::unique_ptr<KernelSide>> load();
+  ~KernelSide();
+  KernelSide(const KernelSide&) = delete;
+  KernelSide& operator=(const KernelSide&) = delete;
+
+  lg_settings& settings() { return *settings_; }  // takes effect as it is written
+  lg_matrix& matrix() { return *matrix_; }
+
+  // Guards a process; `image` LG_IMAGE_DOOR or 1.
+  Status guard(pid_t pid, uint32_t image);
+  uint32_t image_of(pid_t pid) const;  // LG_IMAGE_DOOR if it is not guarded (any more)
+  bool set_image(uint32_t number, const lg_image& image);
+  bool set_phase(pid_t pid, uint32_t phase);
+  bool set_handoff(pid_t tid, const lg_handoff& handoff);
+  void clear_handoff(pid_t tid);
+
+  int ring_fd() const;
+  void drain(const std::function<void(const lg_first_call&)>& take);
+  std::vector<std::pair<lg_pair, uint64_t>> pairs() const;
+  // What the number of a state stands for, for all states.
+  std::vector<std::pair<uint32_t, lg_state>> states() const;
+  lg_kernel_counts counts() const;
+
+ private:
+  KernelSide() = default;
+  Status map_values();
+
+  guard_bpf* skeleton_ = nullptr;
+  ring_buffer* ring_ = nullptr;
+  std::function<void(const lg_first_call&)> take_;
+  lg_settings* settings_ = nullptr;
+  lg_matrix* matrix_ = nullptr;
+};
+
+}  // namespace libguard

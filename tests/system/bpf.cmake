@@ -1,0 +1,3 @@
+# The kernel's programs on real programs. All need root.
+lg_add_system_test(bpf_parity 900 workloads ${CMAKE_CURRENT_LIST_DIR}/bpf_parity.py)
+set_tests_properties(bpf_parity PROPERTIES LABELS bpf)

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Debian kernel package made ready to boot: the uncompressed kernel, and an initramfs that mounts the host's root."""
+
+import glob
+import gzip
+import lzma
+import os
+import re
+import stat
+import struct
+import subprocess
+
+MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay"]
+INIT = """#!/bin/busybox sh
+export PATH=/bin
+/bin/busybox --install -s /bin
+mount -t proc proc /proc; mount -t sysfs sysfs /sys; mount -t devtmpfs devtmpfs /dev
+for module in /modules/*.ko; do insmod $module; done
+ip link set lo up
+mount -t tmpfs tmpfs /upper && mkdir /upper/files /upper/work
+mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=262144 hostroot /host || poweroff -f
+mount -t overlay overlay -o lowerdir=/host,upperdir=/upper/files,workdir=/upper/work /root || poweroff -f
+mount -t proc proc /root/proc; mount -t sysfs sysfs /root/sys; mount -t devtmpfs devtmpfs /root/dev
+mkdir -p /root/dev/pts /root/dev/shm
+mount -t devpts devpts /root/dev/pts; mount -t tmpfs tmpfs /root/dev/shm; mount -t tmpfs tmpfs /root/run
+mount -t tmpfs tmpfs /root/tmp
+mount -t bpf bpf /root/sys/fs/bpf; mount -t cgroup2 cgroup2 /root/sys/fs/cgroup
+mount -t securityfs securityfs /root/sys/kernel/security
+cp /command.sh /root/run/command.sh
+setsid chroot /root /bin/bash /run/command.sh >/dev/ttyS0 2>&1 </dev/null
+echo $? >/dev/ttyS2
+poweroff -f
+"""
+
+
+class Broken(Exception):
+    """The machine cannot be made; nothing can be said about the tool."""
+
+
+def run(*argv, **options):
+    done = subprocess.run(argv, capture_output=True, **options)
+    if done.returncode != 0:
+        raise Broken(f"{' '.join(argv)}: {done.stderr.decode(errors='replace').strip()[-300:]}")
+    return done.stdout
+
+
+def package_of(pattern):
+    """The newest package whose name matches."""
+    names = [name for name in run("apt-cache", "pkgnames", "linux-image-").decode().split() if re.match(pattern, name)]
+    if not names:
+        raise Broken(f"no package matches {pattern}; is there a package list (apt-get update)?")
+    return max(names, key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
+
+
+def unpack(pattern, folder):
+    """Downloads and unpacks the package below `folder`, once; returns (directory, release)."""
+    package = package_of(pattern)
+    target = os.path.join(folder, package)
+    if not os.path.exists(os.path.join(target, "complete")):
+        os.makedirs(target, exist_ok=True)
+        run("apt-get", "download", "-q", package, cwd=target)
+        run("dpkg", "-x", glob.glob(os.path.join(target, "*.deb"))[0], target)
+        with open(os.path.join(target, "complete"), "w", encoding="utf-8") as file:
+            file.write(package + "\n")
+    return target, os.listdir(os.path.join(target, "lib", "modules"))[0]
+
+
+def uncompressed(target, release):
+    """Path of the kernel as an ELF file, which boots without firmware or decompressor."""
+    path = os.path.join(target, "vmlinux")
+    if os.path.exists(path):
+        return path
+    with open(os.path.join(target, "boot", "vmlinuz-" + release), "rb") as file:
+        image = file.read()
+    offset, length = struct.unpack_from("<II", image, 0x248)
+    start = (image[0x1F1] + 1) * 512 + offset
+    payload = image[start:start + length]
+    if payload[:6] == b"\xfd7zXZ\0":
+        kernel = lzma.LZMADecompressor().decompress(payload)
+    elif payload[:4] == b"\x28\xb5\x2f\xfd":
+        kernel = subprocess.run(["zstd", "-dc"], input=payload, capture_output=True, check=False).stdout
+    else:
+        kernel = gzip.decompress(payload)
+    if kernel[:4] != b"\x7fELF":
+        raise Broken(f"{release}: the kernel inside vmlinuz was not found")
+    with open(path, "wb") as file:
+        file.write(kernel)
+    return path
+
+
+class Archive:
+    """An initramfs: cpio in the "newc" form."""
+
+    def __init__(self):
+        self.parts, self.number = [], 0
+
+    def add(self, name, mode, data=b""):
+        self.number += 1
+        fields = (self.number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
+        head = b"070701" + b"".join(b"%08X" % field for field in fields) + name.encode() + b"\0"
+        self.parts += [head, b"\0" * (-len(head) % 4), data, b"\0" * (-len(data) % 4)]
+
+    def folder(self, name):
+        self.add(name, stat.S_IFDIR | 0o755)
+
+    def file(self, name, data, mode=0o755):
+        self.add(name, stat.S_IFREG | mode, data)
+
+    def finish(self):
+        self.add("TRAILER!!!", 0)
+        return b"".join(self.parts)
+
+
+def modules_of(target, release):
+    """Files of the modules that the initramfs needs, in the order of loading."""
+    if not os.path.exists(os.path.join(target, "lib", "modules", release, "modules.dep.bin")):
+        run("depmod", "-b", target, release)
+    files = []
+    for module in MODULES:
+        told = subprocess.run(["modprobe", "-d", target, "-S", release, "--show-depends", module], capture_output=True, text=True)
+        for line in told.stdout.splitlines():  # "builtin NAME" needs nothing
+            words = line.split()
+            if words[0] == "insmod" and words[1] not in files:
+                files.append(words[1])
+    return files
+
+
+def module_bytes(path):
+    with open(path, "rb") as file:
+        data = file.read()
+    if path.endswith(".xz"):
+        return lzma.decompress(data)
+    if path.endswith(".zst"):
+        return run("zstd", "-dcq", path)
+    return data
+
+
+def initramfs(target, release, command):
+    archive = Archive()
+    for name in ("bin", "proc", "sys", "dev", "modules", "host", "upper", "root"):
+        archive.folder(name)
+    with open("/bin/busybox", "rb") as file:
+        archive.file("bin/busybox", file.read())
+    for number, path in enumerate(modules_of(target, release)):
+        archive.file(f"modules/{number:03}-{os.path.basename(path).split('.ko')[0]}.ko", module_bytes(path))
+    archive.file("init", INIT.encode())
+    archive.file("command.sh", command.encode())
+    return archive.finish()
