@@ -10,6 +10,9 @@
 
 #include "bpf/rights_table.h"
 
+/* The compiler forgets what it knows of the value; the verifier needs the bound that stands next to the use. */
+#define LG_OPAQUE(value) __asm__ volatile("" : "+r"(value))
+
 /* Group of any right id; an id without a line is in @kernel. */
 static inline __u8 lg_group_of(__u32 right)
 {
@@ -57,11 +60,11 @@ static inline int lg_test_holds(const struct lg_test *test, __u64 value)
 /* First rule of a number, LG_NO_RULE if it has none. */
 static inline __u32 lg_first_rule(__u32 nr)
 {
-  return nr < LG_NUMBERS ? lg_numbers[nr].first_rule : LG_NO_RULE;
+  if (nr >= LG_NUMBERS)
+    return LG_NO_RULE;
+  LG_OPAQUE(nr);
+  return lg_numbers[nr].first_rule;
 }
-
-/* The compiler forgets what it knows of the value; the verifier needs the bound that follows. */
-#define LG_OPAQUE(value) __asm__ volatile("" : "+r"(value))
 
 /* The i-th rule of a number, null after the last one. */
 static inline const struct lg_rule *lg_rule_of(__u32 nr, __u32 i)

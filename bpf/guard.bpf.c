@@ -4,7 +4,7 @@
 // Way:     *events -> stack -> verdict -> action* in the kernel; the supervisor fills the maps and reads them.
 // Thread:  the thread that makes the call, with preemption off.
 // Failure: what is missing inside the guard is `unknown`; losses are counted; see bpf/maps.h.
-#include "bpf/lifecycle.h"
+#include "bpf/deny.h"
 #include "bpf/record.h"
 
 /* The stages below are global functions: the verifier checks each by itself, so that paths do not multiply. Each finds
@@ -229,5 +229,23 @@ int lg_set_phase(struct lg_phase_request *request)
     process->phase = phase;
   return 0;
 }
+
+/* The same names as in core/backend/bpf/hooks. */
+LG_HOOK(file_open)
+LG_HOOK(inode_permission)
+LG_HOOK(file_ioctl)
+LG_HOOK(file_permission)
+LG_HOOK(socket_create)
+LG_HOOK(socket_bind)
+LG_HOOK(socket_listen)
+LG_HOOK(socket_connect)
+LG_HOOK(socket_sendmsg)
+LG_HOOK(socket_shutdown)
+LG_HOOK(socket_setsockopt)
+LG_HOOK(socket_getsockopt)
+LG_HOOK(task_setnice)
+LG_HOOK(task_setscheduler)
+LG_HOOK(task_setrlimit)
+LG_HOOK(task_setioprio)
 
 char lg_license[] SEC("license") = "Dual MIT/GPL";

@@ -65,7 +65,7 @@ struct lg_settings {
   __u64 refused[LG_MAX_RIGHTS / 64];           /* of these, refused by a hook in the kernel */
   __u64 killed[LG_MAX_RIGHTS / 64];            /* of the refused, the policy says kill */
   __u64 counted[LG_MAX_RIGHTS / 64];           /* rights that the kernel counts (recording) */
-  __u32 verdicts;                              /* 0: nothing is judged */
+  __s32 error;                                 /* of what hooks refuse, above 0 */
   __u32 pad;
 };
 

@@ -54,7 +54,7 @@ static __always_inline void lg_reduce(struct lg_look *look)
 }
 
 /* Walks the interpreter's frames of the calling thread into the subject's stack. */
-static __always_inline void lg_walk(struct lg_look *look, struct task_struct *task, __u32 image_number)
+static __always_inline void lg_walk(struct lg_look *look, __u64 thread_pointer, __u32 image_number)
 {
   struct lg_scratch *s = look->s;
 
@@ -63,7 +63,7 @@ static __always_inline void lg_walk(struct lg_look *look, struct task_struct *ta
   s->depth = s->flags = s->stacks = s->unplaced = 0;
   s->page_low = s->page_high = 0;
   s->caller_place = s->trampoline_place = ~0ull;
-  s->thread_pointer = task->thread.fsbase;
+  s->thread_pointer = thread_pointer;
   if (!lg_open_area(look, image_number)) {
     s->flags = LG_STACK_FAULT;
     return lg_reduce(look);
@@ -106,7 +106,7 @@ static __always_inline void lg_stack_of(struct lg_look *look, struct task_struct
     lg_count(look->counts, no_hello);
     return lg_fill_single(stack, LG_STARTUP, 0);
   }
-  lg_walk(look, task, image_number);
+  lg_walk(look, task->thread.fsbase, image_number);
   lg_count_flags(look, stack->flags);
   /* Before the interpreter gave the main thread a state, the program is still starting. */
   if ((stack->flags & LG_STACK_NO_STATE) && task->pid == task->tgid && !look->thread->had_state)

@@ -10,6 +10,17 @@
 #include "core/backend/bpf/bpf_companion.h"
 
 namespace libguard {
+namespace {
+
+// What the policy answers with a signal, or only logs, is left to notify.
+void keep_denied(const Guard& guard, RightSet& rights) {
+  RightSet kept;
+  for (Right right : rights.rights())
+    if (guard.denies(right)) kept.add(right);
+  rights = kept;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Companion>> make_companion(const GuardFlags& flags, Guard& guard,
                                                   std::vector<Outcome>& outcomes) {
@@ -20,14 +31,19 @@ Result<std::unique_ptr<Companion>> make_companion(const GuardFlags& flags, Guard
   options.matrix = guard.matrix();
   options.record = guard.recording();
   options.judge = guard.mode() != Mode::kObserve;
+  options.refuse = guard.mode() == Mode::kEnforce;
+  if (options.refuse) keep_denied(guard, options.rights);
   if (options.rights.empty()) return nullptr;  // nothing that the kernel could do here
-  RightSet taken = options.rights;
   auto made = BpfCompanion::make(std::move(options), guard);
   if (!made) {
     if (wanted) return tl::unexpected(made.error());
     return nullptr;
   }
+  const RightSet& taken = (*made)->rights();
+  if (taken.empty()) return nullptr;
   for (Right right : taken.rights()) outcomes[number(right)] = Outcome::kAllow;
+  // The first call of a program's loader: the supervisor tells the kernel whose program it is before any other.
+  if (guard.mode() == Mode::kEnforce) outcomes[LG_NR_brk] = Outcome::kNotify;
   return std::unique_ptr<Companion>(std::move(*made));
 }
 

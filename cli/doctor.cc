@@ -12,6 +12,7 @@
 
 #include "cli/guard_flags.h"
 #include "cli/verbs.h"
+#include "core/backend/bpf/abilities.h"
 #include "core/backend/notify/abilities.h"
 
 namespace libguard {
@@ -33,14 +34,22 @@ void print_text(const std::vector<Finding>& findings) {
   }
 }
 
-void print_rights() {
+// Who does it under --backend=auto: the kernel where it can, else what notify says.
+std::string mechanism(const KernelReport& kernel, const Ability& ability) {
+  std::string refuses = refused_by(kernel, ability.right);
+  std::string observes = kernel.observed.has(ability.right) ? "bpf observes, " : "";
+  return observes + (refuses.empty() ? ability.how : "bpf refuses by " + refuses) +
+         (refuses.empty() && !observes.empty() ? " refuses" : "");
+}
+
+void print_rights(const KernelReport& kernel) {
   for (const Ability& ability : notify_abilities())
     std::printf("%-32s %-14s observe %-3s deny %-3s %s\n", right_name(ability.right).c_str(),
                 std::string(group_name(group_of(ability.right))).c_str(), ability.observe ? "yes" : "no",
-                ability.deny ? "yes" : "no", ability.how.c_str());
+                ability.deny ? "yes" : "no", mechanism(kernel, ability).c_str());
 }
 
-void print_json(const std::vector<Finding>& findings, bool rights) {
+void print_json(const std::vector<Finding>& findings, bool rights, const KernelReport& kernel) {
   nlohmann::ordered_json json;
   json["findings"] = nlohmann::ordered_json::array();
   for (const Finding& finding : findings)
@@ -55,20 +64,22 @@ void print_json(const std::vector<Finding>& findings, bool rights) {
                                 {"group", group_name(group_of(ability.right))},
                                 {"observe", ability.observe},
                                 {"deny", ability.deny},
-                                {"mechanism", ability.how}});
+                                {"mechanism", mechanism(kernel, ability)}});
   }
   std::printf("%s\n", json.dump(2).c_str());
 }
 
 int run_doctor(const DoctorFlags& flags) {
   std::vector<Finding> findings = examine_kernel();
+  KernelReport kernel = examine_kernel_side();
+  for (Finding& finding : examine_bpf(kernel)) findings.push_back(std::move(finding));
   for (Finding& finding : examine_backend()) findings.push_back(std::move(finding));
   for (Finding& finding : examine_python(flags.python)) findings.push_back(std::move(finding));
   if (flags.json)
-    print_json(findings, flags.rights);
+    print_json(findings, flags.rights, kernel);
   else
     print_text(findings);
-  if (flags.rights && !flags.json) print_rights();
+  if (flags.rights && !flags.json) print_rights(kernel);
   for (const Finding& finding : findings)
     if (finding.state == Finding::kBad) return 1;
   return 0;

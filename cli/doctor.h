@@ -20,6 +20,8 @@ struct Finding {
 
 std::vector<Finding> examine_kernel();
 std::vector<Finding> examine_backend();
+struct KernelReport;
+std::vector<Finding> examine_bpf(const KernelReport& kernel);
 // `python`: path or name of an interpreter; empty: python3 of PATH, a note if there is none.
 std::vector<Finding> examine_python(const std::string& python);
 

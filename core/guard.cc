@@ -113,6 +113,9 @@ Result<std::unique_ptr<Guard>> Guard::create(GuardOptions options) {
 
 const lg_matrix* Guard::matrix() const { return state_->matrix->get(); }
 Mode Guard::mode() const { return state_->mode; }
+bool Guard::denies(Right right) const {
+  return state_->mode == Mode::kEnforce && state_->rules && state_->rules->action(right) == Action::kDeny;
+}
 bool Guard::recording() const { return state_->recorder != nullptr; }
 
 bool Guard::grants(lg_group group) const {

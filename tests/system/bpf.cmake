@@ -1,3 +1,5 @@
 # The kernel's programs on real programs. All need root.
 lg_add_system_test(bpf_parity 900 workloads ${CMAKE_CURRENT_LIST_DIR}/bpf_parity.py)
 set_tests_properties(bpf_parity PROPERTIES LABELS bpf)
+lg_add_system_test(bpf_refuse 300 bpf_refuse ${CMAKE_CURRENT_LIST_DIR}/bpf_refuse.py)
+set_tests_properties(bpf_refuse PROPERTIES LABELS bpf)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same program recorded by the kernel's programs and by the supervisor: the same profile.
 
-Usage: bpf_parity.py [WORKLOAD ...]. Needs root. For each workload: record it with --backend=notify and with
+Usage: bpf_parity.py [WORKLOAD ...]. Needs root; the workload `plain` needs no environment of distributions. For each workload: record it with --backend=notify and with
 --backend=bpf; the cells (library, right, role, phase, program) must be the same. Programs are not quite the same from
 run to run: what differs is recorded again, and the unions of what each backend saw are compared, three times at most.
 """
@@ -9,14 +9,39 @@ run to run: what differs is recorded again, and the unions of what each backend 
 import argparse
 import json
 import os
+import shutil
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
 import nothing_broken  # noqa: E402
 
-WORKLOADS = ["demo", "requests", "multiprocessing", "lxml", "pytest"]
+PYTHON = "/usr/bin/python3.11"
+PLAIN = os.path.join(harness.ROOT, "tests", "workloads", "plain_job.py")
+WORKLOADS = ["plain", "demo", "requests", "multiprocessing", "lxml", "pytest"]
 ROUNDS = 3
+
+
+class Plain:
+    """Stands for nothing_broken.Setting where nothing can be installed."""
+
+    def __init__(self, account):
+        self.account = account
+        self.work = os.path.join(harness.WORK, "bpf-parity")
+        shutil.rmtree(self.work, ignore_errors=True)
+        os.makedirs(os.path.join(self.work, "application"))
+        shutil.copy(PLAIN, os.path.join(self.work, "application"))
+
+    def application(self, _):
+        return os.path.join(self.work, "application")
+
+    def run(self, name, which, before=()):
+        data = os.path.join(self.work, f"{name}-{which}-data")
+        shutil.rmtree(data, ignore_errors=True)
+        os.makedirs(data)
+        code, out, err = harness.run([*before, PYTHON, os.path.join(self.application(name), "plain_job.py"), data],
+                                     self.account, data, timeout=240)
+        return "" if code == 0 else f"code {code}: {(out + err).strip()[-400:]}"
 
 
 def cells_of(profile):
@@ -70,10 +95,11 @@ def main():
     arguments = parser.parse_args()
     if os.geteuid() != 0:
         raise harness.Broken("the kernel's programs need root")
-    setting = nothing_broken.Setting(harness.Account(as_user=False), "")
-    failed = 0
+    account, setting, failed = harness.Account(as_user=False), None, 0
     for name in arguments.workloads:
-        wrong = test_workload(setting, name)
+        if name != "plain" and not setting:
+            setting = nothing_broken.Setting(account, "")
+        wrong = test_workload(Plain(account) if name == "plain" else setting, name)
         failed += bool(wrong)
         print(f"{'FAIL' if wrong else 'ok'}  {name}  {wrong}", flush=True)
     return 1 if failed else 0

@@ -3,7 +3,8 @@
 
 Usage: boot.py [--kernel NAME] [--folder DIR] [--seconds N] [--memory MB] COMMAND...
 Without --kernel: on each line of kernels.txt. The command runs as root in the machine, in this working directory, with
-everything that the host has installed; what it writes is forgotten, but for its output, and its exit status is ours.
+everything that the host has installed; what it writes is forgotten, but for its output, and its exit status is ours. LIBGUARD_REFUSED_BY tells it the last
+column of kernels.txt.
 125: the machine could not be made or did not tell a status.
 """
 
@@ -23,23 +24,24 @@ KEPT = ("LIBGUARD", "LIBGUARD_TEST_DIR", "HOME")
 def read_kernels():
     with open(os.path.join(HERE, "kernels.txt"), encoding="utf-8") as file:
         lines = [line.split() for line in file if line.strip() and not line.startswith("#")]
-    return {name: (pattern, modules) for name, pattern, modules in lines}
+    return {name: rest for name, *rest in lines}
 
 
-def script(command):
+def script(command, mechanism):
     lines = ["export PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb"]
     lines += [f"export {name}={shlex.quote(os.environ[name])}" for name in KEPT if name in os.environ]
+    lines += [f"export LIBGUARD_REFUSED_BY={mechanism}"]
     return "\n".join([*lines, f"cd {shlex.quote(os.getcwd())}", command, ""])
 
 
 def boot(name, options, command):
-    pattern, security = read_kernels()[name]
+    pattern, security, mechanism = read_kernels()[name]
     target, release = kernel_image.unpack(pattern, options.folder)
     kernel = kernel_image.uncompressed(target, release)
     with tempfile.TemporaryDirectory(dir=options.folder) as work:
         ramdisk, log, status = (os.path.join(work, part) for part in ("initramfs", "kernel.log", "status"))
         with open(ramdisk, "wb") as file:
-            file.write(kernel_image.initramfs(target, release, script(command)))
+            file.write(kernel_image.initramfs(target, release, script(command, mechanism)))
         line = f"console=ttyS1 panic=-1 quiet lsm={security} rdinit=/init random.trust_cpu=on tsc=reliable"
         argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-M", "q35", "-m", str(options.memory),
                 "-smp", "2", "-display", "none", "-no-reboot", "-nodefaults", "-nic", "none", "-serial", "stdio",

@@ -1,20 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which rights the programs in the kernel take over from notify.
+// Which rights the programs in the kernel take over from notify, and what this kernel can refuse.
 //
 // Way:     before the first event.
 // Thread:  main thread.
 // Failure: a right that is not taken stays with notify.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "core/backend/backend.h"
+#include "core/backend/bpf/hooks.h"
 
 namespace libguard {
 
 // Of the rights that would be notified only to be judged or recorded, those that the kernel can see as well as notify
 // does: not the dangerous ones, for which the owners of native code on the C stack count; not those that the supervisor
-// must see in any case (births, executable memory, calls aimed at it). Enforcing: only what the kernel can refuse.
+// must see in any case (births, executable memory, calls aimed at it; `enforcing`: writes by path).
 RightSet kernel_rights(const std::vector<Outcome>& outcomes, bool enforcing);
+
+// Leaves in `rights` those whose every call is refused by hooks that are there, and in `kinds` the hooks they need.
+void keep_refusable(RightSet& rights, std::vector<HookKind>& kinds);
+
+// For doctor: what the kernel does about each right; asked by loading the programs and running the canaries.
+struct KernelReport {
+  bool loads = false;
+  Error error;  // why not
+  std::vector<HookKind> hooks;
+  RightSet observed, refused;
+};
+KernelReport examine_kernel_side();
+// "lsm/socket_create"; "" if the kernel does not refuse it.
+std::string refused_by(const KernelReport& report, Right right);
 
 }  // namespace libguard

@@ -7,8 +7,11 @@
 #include "core/backend/bpf/bpf_companion.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
+#include "core/backend/bpf/abilities.h"
+#include "core/backend/bpf/hooks.h"
 #include "core/backend/walk/python_offsets.h"
 
 namespace libguard {
@@ -20,8 +23,17 @@ constexpr uint16_t kBirths[] = {LG_NR_clone, LG_NR_fork, LG_NR_vfork, LG_NR_exec
 }  // namespace
 
 Result<std::unique_ptr<BpfCompanion>> BpfCompanion::make(BpfOptions options, Handler& handler) {
-  auto kernel = KernelSide::load();
+  std::vector<HookKind> kinds;
+  if (options.refuse) {
+    kinds = probe_hooks();
+    keep_refusable(options.rights, kinds);
+  }
+  auto kernel = KernelSide::load(kinds);
   if (!kernel) return tl::unexpected(kernel.error());
+  if (options.refuse) {
+    prove_hooks(**kernel, kinds);
+    keep_refusable(options.rights, kinds);
+  }
   std::unique_ptr<BpfCompanion> companion(new BpfCompanion(std::move(options), std::move(*kernel), handler));
   companion->write_settings();
   companion->on_rules();
@@ -37,6 +49,9 @@ void BpfCompanion::write_settings() {
   for (int nr = 0; nr < 512; nr++)
     for (Right right : rights_of_call(nr))
       if (options_.rights.has(right)) settings.want[nr] |= LG_WANT_RIGHT;
+  settings.error = EPERM;
+  for (Right right : options_.rights.rights())
+    if (options_.refuse) settings.refused[number(right) / 64] |= 1ull << (number(right) % 64);
   for (Right right : options_.rights.rights())
     if (options_.record) settings.counted[number(right) / 64] |= 1ull << (number(right) % 64);
 }

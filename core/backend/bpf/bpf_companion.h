@@ -19,10 +19,12 @@ struct BpfOptions {
   const lg_matrix* matrix;  // copied whenever its rows change
   bool record = false;      // count every call of these rights
   bool judge = false;       // detect or enforce
+  bool refuse = false;      // enforce: only rights that a hook refuses are kept
 };
 
 class BpfCompanion final : public Companion {
  public:
+  // Its rights() may be fewer than asked for, none in the end.
   static Result<std::unique_ptr<BpfCompanion>> make(BpfOptions options, Handler& handler);
 
   const RightSet& rights() const override { return options_.rights; }

@@ -69,12 +69,22 @@ std::vector<std::pair<Key, Value>> read_all(int map) {
 
 }  // namespace
 
-Result<std::unique_ptr<KernelSide>> KernelSide::load() {
+void KernelSide::choose_hooks(const std::vector<HookKind>& kinds) {
+  for (size_t i = 0; i < kinds.size(); i++) {
+    if (kinds[i] == HookKind::kNone) continue;
+    const std::string name = (kinds[i] == HookKind::kLsm ? "lg_lsm_" : "lg_fmod_") + std::string(hooks()[i].name);
+    bpf_program* program = bpf_object__find_program_by_name(skeleton_->obj, name.c_str());
+    if (program != nullptr) bpf_program__set_autoload(program, true);
+  }
+}
+
+Result<std::unique_ptr<KernelSide>> KernelSide::load(const std::vector<HookKind>& hooks) {
   if (Status ours = check_namespace(); !ours) return tl::unexpected(ours.error());
   libbpf_set_print(quiet);
   std::unique_ptr<KernelSide> side(new KernelSide());
   side->skeleton_ = guard_bpf__open();
   if (side->skeleton_ == nullptr) return tl::unexpected(load_error(errno));
+  side->choose_hooks(hooks);
   if (int error = guard_bpf__load(side->skeleton_); error != 0) return tl::unexpected(load_error(-error));
   if (Status mapped = side->map_values(); !mapped) return tl::unexpected(mapped.error());
   if (int error = guard_bpf__attach(side->skeleton_); error != 0) return tl::unexpected(load_error(-error));
@@ -141,6 +151,28 @@ bool KernelSide::set_handoff(pid_t tid, const lg_handoff& handoff) {
 void KernelSide::clear_handoff(pid_t tid) {
   const auto key = static_cast<uint32_t>(tid);
   bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.handoffs), &key);
+}
+
+void KernelSide::refuse_everything(uint16_t library, int error) {
+  settings_->error = error;
+  for (const Hook& hook : hooks()) {
+    for (int nr : hook.calls) {
+      for (Right right : rights_of_call(nr)) {
+        const uint16_t id = number(right);
+        matrix_->deny[LG_INIT][LG_ROLE_STACK][id].word[library / 64] |= 1ull << (library % 64);
+        settings_->judged[LG_INIT][id / 64] |= 1ull << (id % 64);
+        settings_->refused[id / 64] |= 1ull << (id % 64);
+      }
+      settings_->want[nr] |= LG_WANT_RIGHT;
+    }
+  }
+}
+
+void KernelSide::forget_observations() {
+  drain([](const lg_first_call&) {});
+  for (const auto& [pair, count] : pairs()) bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.pairs), &pair);
+  for (const auto& [state, number] : read_all<lg_state, uint32_t>(bpf_map__fd(skeleton_->maps.states)))
+    bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.states), &state);
 }
 
 int KernelSide::ring_fd() const { return ring_buffer__epoll_fd(ring_); }

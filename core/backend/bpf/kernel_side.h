@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bpf/kernel.h"
+#include "core/backend/bpf/hooks.h"
 #include "core/base/result.h"
 
 struct guard_bpf;
@@ -23,8 +24,9 @@ namespace libguard {
 
 class KernelSide {
  public:
-  // Loads and attaches. Error: no right to, a kernel without what is needed, or a pid namespace of its own.
-  static Result<std::unique_ptr<KernelSide>> load();
+  // Loads and attaches; of the hooks those that have a kind. Error: no right to, a kernel without what is needed, or a
+  // pid namespace of its own.
+  static Result<std::unique_ptr<KernelSide>> load(const std::vector<HookKind>& hooks = {});
   ~KernelSide();
   KernelSide(const KernelSide&) = delete;
   KernelSide& operator=(const KernelSide&) = delete;
@@ -40,6 +42,10 @@ class KernelSide {
   bool set_handoff(pid_t tid, const lg_handoff& handoff);
   void clear_handoff(pid_t tid);
 
+  // For the canary: the kernel refuses every call of the hooks to one library.
+  void refuse_everything(uint16_t library, int error);
+  void forget_observations();
+
   int ring_fd() const;
   void drain(const std::function<void(const lg_first_call&)>& take);
   std::vector<std::pair<lg_pair, uint64_t>> pairs() const;
@@ -50,6 +56,7 @@ class KernelSide {
  private:
   KernelSide() = default;
   Status map_values();
+  void choose_hooks(const std::vector<HookKind>& kinds);
 
   guard_bpf* skeleton_ = nullptr;
   ring_buffer* ring_ = nullptr;

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the programs in the kernel can do here.
+//
+// Way:     before any guard.
+// Thread:  main thread.
+// Failure: why they cannot be loaded is said, with what to do.
+#include "cli/doctor.h"
+#include "core/backend/bpf/abilities.h"
+
+namespace libguard {
+
+std::vector<Finding> examine_bpf(const KernelReport& kernel) {
+  if (!kernel.loads) return {{Finding::kNote, "bpf backend", kernel.error.what, kernel.error.hint}};
+  std::vector<Finding> findings;
+  findings.push_back({Finding::kGood, "bpf backend",
+                      "loaded; " + std::to_string(kernel.observed.rights().size()) +
+                          " rights are seen in the kernel, the others by notify",
+                      ""});
+  std::string proved;
+  for (size_t i = 0; i < kernel.hooks.size(); i++)
+    if (kernel.hooks[i] != HookKind::kNone)
+      proved += (proved.empty() ? "" : " ") + hook_text(kernel.hooks[i], hooks()[i].name);
+  if (proved.empty())
+    findings.push_back({Finding::kNote, "bpf refusing", "this kernel takes no LSM or fmod_ret program: notify refuses",
+                        "a kernel with BPF trampolines can; see docs/kernel-support.md"});
+  else
+    findings.push_back({Finding::kGood, "bpf refusing",
+                        std::to_string(kernel.refused.rights().size()) + " rights, canaries refused by " + proved, ""});
+  return findings;
+}
+
+}  // namespace libguard
