@@ -3,3 +3,5 @@ lg_add_system_test(bpf_parity 900 workloads ${CMAKE_CURRENT_LIST_DIR}/bpf_parity
 set_tests_properties(bpf_parity PROPERTIES LABELS bpf)
 lg_add_system_test(bpf_refuse 300 bpf_refuse ${CMAKE_CURRENT_LIST_DIR}/bpf_refuse.py)
 set_tests_properties(bpf_refuse PROPERTIES LABELS bpf)
+lg_add_system_test(bpf_death 120 bpf_death ${CMAKE_CURRENT_LIST_DIR}/bpf_death.py)
+set_tests_properties(bpf_death PROPERTIES LABELS bpf)

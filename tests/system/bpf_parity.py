@@ -3,7 +3,7 @@
 
 Usage: bpf_parity.py [WORKLOAD ...]. Needs root; the workload `plain` needs no environment of distributions. For each workload: record it with --backend=notify and with
 --backend=bpf; the cells (library, right, role, phase, program) must be the same. Programs are not quite the same from
-run to run: what differs is recorded again, and the unions of what each backend saw are compared, three times at most.
+run to run: what differs is recorded again, and the unions of what each backend saw are compared, eight times at most.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import nothing_broken  # noqa: E402
 PYTHON = "/usr/bin/python3.11"
 PLAIN = os.path.join(harness.ROOT, "tests", "workloads", "plain_job.py")
 WORKLOADS = ["plain", "demo", "requests", "multiprocessing", "lxml", "pytest"]
-ROUNDS = 3
+ROUNDS = 8
 
 
 class Plain:

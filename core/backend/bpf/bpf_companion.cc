@@ -33,6 +33,8 @@ Result<std::unique_ptr<BpfCompanion>> BpfCompanion::make(BpfOptions options, Han
   if (options.refuse) {
     prove_hooks(**kernel, kinds);
     keep_refusable(options.rights, kinds);
+    if (!options.rights.empty())
+      if (Status pinned = (*kernel)->pin(); !pinned) return tl::unexpected(pinned.error());
   }
   std::unique_ptr<BpfCompanion> companion(new BpfCompanion(std::move(options), std::move(*kernel), handler));
   companion->write_settings();

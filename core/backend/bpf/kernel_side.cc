@@ -15,6 +15,7 @@
 #include <cstdarg>
 #include <cstring>
 
+#include "core/backend/bpf/pins.h"
 #include "skeleton/guard.skel.h"
 
 namespace libguard {
@@ -109,7 +110,15 @@ Status KernelSide::map_values() {
   return {};
 }
 
+Status KernelSide::pin() {
+  auto directory = Pins::pin(*skeleton_->skeleton, bpf_map__fd(skeleton_->maps.processes));
+  if (!directory) return tl::unexpected(directory.error());
+  pinned_ = *directory;
+  return {};
+}
+
 KernelSide::~KernelSide() {
+  if (!pinned_.empty()) Pins::release(pinned_);
   if (ring_ != nullptr) ring_buffer__free(ring_);
   if (settings_ != nullptr) munmap(settings_, pages(sizeof(lg_settings)));
   if (matrix_ != nullptr) munmap(matrix_, pages(sizeof(lg_matrix)));

@@ -31,6 +31,9 @@ class KernelSide {
   KernelSide(const KernelSide&) = delete;
   KernelSide& operator=(const KernelSide&) = delete;
 
+  // From now on the programs outlive this process as long as one is guarded.
+  Status pin();
+
   lg_settings& settings() { return *settings_; }  // takes effect as it is written
   lg_matrix& matrix() { return *matrix_; }
 
@@ -59,6 +62,7 @@ class KernelSide {
   void choose_hooks(const std::vector<HookKind>& kinds);
 
   guard_bpf* skeleton_ = nullptr;
+  std::string pinned_;  // directory; empty: not pinned
   ring_buffer* ring_ = nullptr;
   std::function<void(const lg_first_call&)> take_;
   lg_settings* settings_ = nullptr;

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pins links and the map of processes, and removes them when nobody is guarded any more.
+//
+// Way:     see pins.h.
+// Thread:  the serving thread.
+// Failure: see pins.h.
+#include "core/backend/bpf/pins.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <vector>
+
+namespace libguard {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr char kFileSystem[] = "/sys/fs/bpf";
+constexpr char kRoot[] = "/sys/fs/bpf/libguard";
+constexpr char kProcesses[] = "processes";
+
+Error pin_error(const std::string& what, int error) {
+  return {Code::kUnsupported, what + ": " + std::strerror(error), "mount it: mount -t bpf bpf /sys/fs/bpf"};
+}
+
+// Of the pinned map: is one of the processes still there?
+bool anybody_left(const std::string& directory) {
+  const int map = bpf_obj_get((directory + "/" + kProcesses).c_str());
+  if (map < 0) return false;
+  uint32_t key = 0, next = 0;
+  bool alive = false;
+  for (bool first = true; !alive && bpf_map_get_next_key(map, first ? nullptr : &key, &next) == 0; first = false) {
+    key = next;
+    alive = kill(static_cast<pid_t>(key), 0) == 0 || errno == EPERM;
+  }
+  close(map);
+  return alive;
+}
+
+}  // namespace
+
+bool Pins::release(const std::string& directory) {
+  std::error_code error;
+  if (anybody_left(directory)) return false;
+  // The links first: without them nothing looks at the map.
+  for (const auto& entry : fs::directory_iterator(directory, error))
+    if (entry.path().filename() != kProcesses) unlink(entry.path().c_str());
+  unlink((directory + "/" + kProcesses).c_str());
+  return rmdir(directory.c_str()) == 0;
+}
+
+void Pins::sweep() {
+  std::error_code error;
+  std::vector<std::string> ended;
+  for (const auto& entry : fs::directory_iterator(kRoot, error)) {
+    const std::string name = entry.path().filename();
+    pid_t supervisor = 0;
+    auto parsed = std::from_chars(name.data(), name.data() + name.size(), supervisor);
+    if (parsed.ec != std::errc() || supervisor <= 0) continue;
+    if (kill(supervisor, 0) != 0 && errno == ESRCH) ended.push_back(entry.path());
+  }
+  for (const std::string& directory : ended) release(directory);
+}
+
+Result<std::string> Pins::pin(bpf_object_skeleton& skeleton, int processes_map) {
+  struct statfs mounted;
+  if (statfs(kFileSystem, &mounted) != 0 || mounted.f_type != BPF_FS_MAGIC)
+    return tl::unexpected(pin_error(std::string(kFileSystem) + " is no bpf file system", ENODEV));
+  sweep();
+  const std::string directory = std::string(kRoot) + "/" + std::to_string(getpid());
+  mkdir(kRoot, 0700);
+  if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
+    return tl::unexpected(pin_error("cannot make " + directory, errno));
+  int error = bpf_obj_pin(processes_map, (directory + "/" + kProcesses).c_str()) == 0 ? 0 : errno;
+  for (int i = 0; i < skeleton.prog_cnt && error == 0; i++) {
+    bpf_link* link = *skeleton.progs[i].link;
+    if (link != nullptr) error = -bpf_link__pin(link, (directory + "/" + skeleton.progs[i].name).c_str());
+  }
+  if (error == 0) return directory;
+  release(directory);
+  return tl::unexpected(pin_error("cannot pin below " + directory, error));
+}
+
+}  // namespace libguard
