@@ -28,6 +28,17 @@ const std::multimap<std::string_view, std::string_view> kNameServices = {
     {"services", "getservbyport"}, {"services", "getaddrinfo"},   {"protocols", "getprotobyname"},
     {"netgroup", "innetgr"}};
 
+// Looked up by the loaders of glibc and musl, by name.
+constexpr std::string_view kAskedByLoaders[] = {"__libc_early_init",
+                                                "pthread_mutex_lock",
+                                                "pthread_mutex_unlock",
+                                                "malloc",
+                                                "calloc",
+                                                "realloc",
+                                                "free",
+                                                "__dls2b",
+                                                "__dls3"};
+
 bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> starts) {
   return std::any_of(starts.begin(), starts.end(), [&](std::string_view start) { return text.starts_with(start); });
 }
@@ -51,8 +62,7 @@ void Analysis::add_start_roots(std::vector<Node>& roots) const {
     if (node != kNoNode) roots.push_back(node);
   };
   for (uint32_t module = 0; module < program_.modules().size(); module++) {
-    // Looked up by the loaders of glibc and musl, by name.
-    for (std::string_view name : {"__libc_early_init", "__dls2b", "__dls3"}) add(program_.exported(module, name));
+    for (std::string_view name : kAskedByLoaders) add(program_.exported(module, name));
     for (uint32_t reference : program_.summary(module).start) add(program_.resolve(module, reference));
     for (uint32_t reference : program_.summary(module).finish) add(program_.resolve(module, reference));
   }

@@ -56,6 +56,7 @@ class Analysis {
   const Closure& closure() const { return *closure_; }
   const CallSet& calls() const { return closure_->calls(); }
   const AnalysisOptions& options() const { return options_; }
+  std::vector<Node> roots() const;             // where code starts: entry, constructors, what is looked up by name
   std::vector<std::string> not_found() const;  // libraries that are needed or were asked for
   std::vector<UnresolvedSite> unresolved() const;
   std::vector<Node> makers_of(int call) const;  // reached functions that make it, shortest witness first
@@ -68,7 +69,6 @@ class Analysis {
  private:
   friend Result<std::unique_ptr<Analysis>> analyse(AnalysisOptions options);
   Status load();
-  std::vector<Node> roots() const;
   void add_start_roots(std::vector<Node>& roots) const;
   void add_opened_roots(uint32_t module, std::vector<Node>& roots) const;
   bool open_more();

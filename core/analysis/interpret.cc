@@ -53,13 +53,13 @@ void Interpreter::find_blocks() {
   leader_.assign(count + 1, 0);
   entered_.assign(count + 1, 0);
   leader_[0] = entered_[0] = 1;
-  bool computed = false;
+  computed_ = false;
   for (size_t i = 0; i < count; i++) {
     const Step& step = steps_[i];
     if (step.flow == Kind::kJump || step.flow == Kind::kBranch) {
       int target = step.direct ? index_of(step.target) : -1;
       if (target >= 0) leader_[static_cast<size_t>(target)] = entered_[static_cast<size_t>(target)] = 1;
-      computed |= !step.direct;
+      computed_ |= !step.direct;
       leader_[i + 1] = 1;
     } else if (ends_path(step)) {
       leader_[i + 1] = 1;
@@ -68,7 +68,7 @@ void Interpreter::find_blocks() {
   for (size_t i = 0; i < count; i++)
     if (leader_[i + 1] && !ends_path(steps_[i])) entered_[i + 1] = 1;
   table_targets_.clear();
-  if (computed) find_tables();
+  if (computed_) find_tables();
   // Blocks that nobody enters: behind jump tables that were not found, landing pads.
   orphans_.clear();
   for (size_t i = 0; i < count; i++) {
@@ -171,7 +171,13 @@ void Interpreter::follow_block(size_t start, const std::vector<uint64_t>& sites,
 }
 
 // Unvisited code is entered with nothing known, first orphans, then one instruction at a time.
-void Interpreter::start_unreached() {
+// Go has no landing pads: without a computed jump, what is not reached only runs after a recovery, up to its return.
+void Interpreter::start_unreached(const std::vector<uint64_t>& sites, const Visit& visit) {
+  if (image_.go && !computed_) {
+    for (uint64_t site : sites)
+      if (int i = index_of(site); i < 0 || !visited_[static_cast<size_t>(i)]) visit(site, State::unknown());
+    return;
+  }
   for (size_t orphan : orphans_) {
     if (states_[orphan].reached()) continue;
     states_[orphan] = State::unknown();
@@ -208,7 +214,7 @@ void Interpreter::run(AddressRange function, const std::vector<uint64_t>& sites,
     if (++visits_[block] > kMostVisits) return give_up();
     follow_block(block, sites, visit);
     if (budget_ == 0) return give_up();
-    if (work_.empty()) start_unreached();
+    if (work_.empty()) start_unreached(sites, visit);
   }
 }
 

@@ -36,7 +36,7 @@ class Interpreter {
   void reach(size_t index, const State& state);
   void branch(size_t index, size_t start, const State& state);
   std::optional<std::pair<uint8_t, int64_t>> equality_before(size_t index, size_t start) const;
-  void start_unreached();
+  void start_unreached(const std::vector<uint64_t>& sites, const Visit& visit);
   void apply(const Step& step, State& state) const;
   void apply_call(State& state) const;
   void apply_sum(const Step& step, State& state) const;
@@ -56,6 +56,7 @@ class Interpreter {
   std::unordered_map<size_t, int> visits_;
   std::vector<size_t> work_;
   size_t budget_ = 0, next_unreached_ = 0;
+  bool computed_ = false;  // the function jumps to where a register or table says
 };
 
 }  // namespace libguard

@@ -83,7 +83,7 @@ struct WrapperQuestion {
 };
 
 struct Summary {
-  static constexpr uint32_t kVersion = 5;  // raise it with every change of the tables or of what is found
+  static constexpr uint32_t kVersion = 6;  // raise it with every change of the tables or of what is found
 
   std::string soname, interpreter, rpath, runpath;
   std::vector<std::string> needed;

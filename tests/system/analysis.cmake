@@ -12,3 +12,7 @@ foreach(name nginx redis memcached apache2)
   lg_add_system_test(system_analysis_stacks_${name} 1800 analysis_${name} ${CMAKE_CURRENT_LIST_DIR}/analysis_stacks.py
                      $<TARGET_FILE:analysis_edges> ${name})
 endforeach()
+
+lg_add_system_test(system_analysis_kinds 600 analysis_kinds ${CMAKE_CURRENT_LIST_DIR}/analysis_kinds.py)
+lg_add_system_test(system_analysis_image 600 analysis_image ${CMAKE_CURRENT_LIST_DIR}/analysis_image.py)
+lg_add_system_test(system_analysis_bulk 1800 analysis_bulk ${CMAKE_CURRENT_LIST_DIR}/analysis_bulk.py 400)

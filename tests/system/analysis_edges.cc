@@ -29,6 +29,7 @@ class Oracle {
         coarse_(program_, {Level::kTaken, true, nullptr, nullptr}) {
     for (uint32_t i = 0; i < program_.modules().size(); i++) by_path_[program_.modules()[i].path] = i;
     coarse_.run({});
+    for (Node root : analysis.roots()) taken_.insert(root);  // looked up by name, then called through a pointer
     jumped_from_.resize(program_.node_count());
     for (Node node = 0; node < program_.node_count(); node++) {
       for_each_edge(node, [&](uint64_t, Node target, bool tail) {

@@ -9,6 +9,8 @@ FRAME = re.compile(r"^ > (\S+?)(?:\([^)]*\))? \[0x([0-9a-f]+)\]$")
 BIRTH = ("clone", "clone3", "fork", "vfork")
 # The kernel itself makes a sleeping call again with this number after a stop; no program contains it.
 KERNEL_MADE = {"restart_syscall"}
+# Behind the line of one ending thread strace prints the stacks of all that end.
+MIXED = {"exit", "exit_group"}
 
 
 def read(trace):
@@ -53,4 +55,4 @@ def calls_of_program(trace, program):
             if done:
                 running[pid] = pending[pid]
         elif running[pid] == program and call not in KERNEL_MADE:
-            yield call, frames
+            yield call, [] if call in MIXED else frames
