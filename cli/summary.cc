@@ -14,9 +14,25 @@ namespace libguard {
 
 Counters losses_of(const Counters& counters) {
   // The other counters are amounts of work.
-  static const std::set<std::string> kLosses = {
-      "unknown_makers",   "unknown_images", "handoffs_lost", "native_scans_failed",
-      "descriptors_lost", "unknown_frames", "faults",        "truncated"};
+  static const std::set<std::string> kLosses = {"unknown_makers",
+                                                "unknown_images",
+                                                "handoffs_lost",
+                                                "native_scans_failed",
+                                                "descriptors_lost",
+                                                "unknown_frames",
+                                                "faults",
+                                                "truncated",
+                                                "kernel_states_lost",
+                                                "kernel_pairs_lost",
+                                                "kernel_events_lost",
+                                                "kernel_threads_lost",
+                                                "kernel_processes_lost",
+                                                "kernel_unknown_makers",
+                                                "kernel_unknown_frames",
+                                                "kernel_faults",
+                                                "kernel_truncated",
+                                                "kernel_unordered",
+                                                "kernel_handed_over_lost"};
   Counters losses;
   for (const auto& [cause, count] : counters)
     if (count != 0 && kLosses.count(cause)) losses.emplace(cause, count);

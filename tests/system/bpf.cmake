@@ -5,3 +5,4 @@ lg_add_system_test(bpf_refuse 300 bpf_refuse ${CMAKE_CURRENT_LIST_DIR}/bpf_refus
 set_tests_properties(bpf_refuse PROPERTIES LABELS bpf)
 lg_add_system_test(bpf_death 120 bpf_death ${CMAKE_CURRENT_LIST_DIR}/bpf_death.py)
 set_tests_properties(bpf_death PROPERTIES LABELS bpf)
+lg_add_test(NAME bpf_kernel LABELS bpf TIMEOUT 120 SOURCES ${CMAKE_CURRENT_LIST_DIR}/bpf_kernel_test.cc LIBS lg_bpf)

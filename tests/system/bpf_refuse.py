@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same policy refuses the same calls with the same errno, whoever refuses: hooks in the kernel, or the supervisor.
 
+Under detect both let it pass, and tell the same.
 Usage: bpf_refuse.py [--expect MECHANISM]. Needs root. A program that may not, and its twin that may, under
 --backend=notify and --backend=auto; --expect lsm or fmod_ret: `doctor` must name that mechanism, and it must have
 refused. What doctor says that the kernel refuses, the kernel must have refused.
@@ -49,6 +50,7 @@ work = {
     "socketpair": lambda: [end.close() for end in socket.socketpair()],
     "setpriority": nice,
     "sched_setaffinity": lambda: os.sched_setaffinity(0, os.sched_getaffinity(0)),
+    "sixteen": lambda: [socket.socket(socket.AF_UNIX).close() for _ in range(16)],
     "prlimit64:self": lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),
 }
 answers = {name: attempt(one) for name, one in work.items()}
@@ -84,10 +86,10 @@ class Setting:
     def path(self, name):
         return os.path.join(self.work, name)
 
-    def run(self, backend, policy):
+    def run(self, backend, policy, mode="enforce"):
         """(answers of the program, deviations, counters)."""
-        names = {key: self.path(f"{backend}-{policy}.{key}") for key in ("answers", "events", "summary")}
-        code, out, err = harness.run([harness.libguard_binary(), "run", "--backend", backend, "--policy", self.path(policy + ".yaml"),
+        names = {key: self.path(f"{backend}-{policy}-{mode}.{key}") for key in ("answers", "events", "summary")}
+        code, out, err = harness.run([harness.libguard_binary(), "run", "--mode", mode, "--backend", backend, "--policy", self.path(policy + ".yaml"),
                                       "--events", names["events"], "--summary", names["summary"], "--app", self.path("application"),
                                       "--", PYTHON, self.path("application/main.py"), names["answers"]],
                                      self.account, self.work, timeout=120)
@@ -108,6 +110,34 @@ def mechanisms():
 def told(events):
     return sorted({(event["right"]["name"], harness.plain(event["caller"]), event["action"], *sorted(harness.culprits_of(event)))
                    for event in events})
+
+
+def check_detect(setting):
+    """Nothing is refused, and both tell the same, as often; what is wrong."""
+    results = {backend: setting.run(backend, "denied", "detect") for backend in ("notify", "bpf")}
+    for backend, (answers, _, _) in results.items():
+        wrong = {name: answer for name, answer in answers.items() if name != "priority" and answer != "done"}
+        if wrong:
+            yield f"detect, {backend}: refused {wrong}"
+    by_notify, by_kernel = (told(results[backend][1]) for backend in ("notify", "bpf"))
+    if by_notify != by_kernel or not by_notify:
+        yield f"detect: events differ:\n    {by_kernel}\n    {by_notify}"
+    if times(results["notify"][1]) != times(results["bpf"][1]):
+        yield f"detect: counts differ:\n    {times(results['bpf'][1])}\n    {times(results['notify'][1])}"
+    if not results["bpf"][2].get("kernel_judged"):
+        yield "detect: the kernel judged nothing"
+
+
+def times(events):
+    """right -> how often it deviated: of each kind the highest count."""
+    kinds = {}
+    for event in events:
+        key = (event["right"]["name"], event["id"])
+        kinds[key] = max(kinds.get(key, 0), event["count"])
+    total = {}
+    for (right, _), count in kinds.items():
+        total[right] = total.get(right, 0) + count
+    return total
 
 
 def check(setting, expected):
@@ -142,7 +172,8 @@ def main():
     arguments = parser.parse_args()
     if os.geteuid() != 0:
         raise harness.Broken("the kernel's programs need root")
-    wrong = list(check(Setting(), arguments.expect))
+    setting = Setting()
+    wrong = [*check_detect(setting), *check(setting, arguments.expect)]
     for line in wrong:
         print("FAIL  " + line)
     print("bpf_refuse: " + ("failed" if wrong else "same answers, same events"))

@@ -165,7 +165,7 @@ TEST_F(Copies, WalkAlike) {
   uint32_t one = 1;
   ASSERT_EQ(bpf_map_update_elem(map("images"), &one, &image, BPF_ANY), 0);
   ThreadCache cache;
-  uint64_t depths[2] = {}, compared[4] = {};
+  uint64_t depths[2] = {}, compared[4] = {}, faults = 0;
   for (uint64_t done = 0; done < kInputs; done++) {
     const uint32_t which = below(2);
     // Codes in the table, in the image, of None, in no table.
@@ -184,10 +184,13 @@ TEST_F(Copies, WalkAlike) {
     } else if (coin(16)) {  // a state that is being made carries its maker's thread
       FakeProgram::put(states[1] + 136, FakeProgram::kThread + (coin() ? 0 : 64));
     }
-    lg_copy_walk walk{FakeProgram::kThread, {}};
-    ASSERT_EQ(run("copy_walk", &walk, sizeof(walk)), 0);
     lg_stack expected{};
     ASSERT_EQ((*walker)->walk(getpid(), FakeProgram::kThread, cache, &expected), Walked::kStack);
+    lg_copy_walk walk{FakeProgram::kThread, {}};
+    ASSERT_EQ(run("copy_walk", &walk, sizeof(walk)), 0);
+    // The kernel moves pages now and then; the programs in it cannot wait for one, and say so.
+    for (int again = 0; again < 5 && (walk.stack.flags & LG_STACK_FAULT); again++, faults++)
+      ASSERT_EQ(run("copy_walk", &walk, sizeof(walk)), 0);
     ASSERT_EQ(std::memcmp(&walk.stack, &expected, sizeof(expected)), 0)
         << "round " << done << ": caller " << walk.stack.caller << " and " << expected.caller << ", direct "
         << walk.stack.direct << " and " << expected.direct << ", depth " << walk.stack.depth_capped << " and "
@@ -197,6 +200,7 @@ TEST_F(Copies, WalkAlike) {
     compared[2] += (expected.flags & LG_STACK_TRAMPOLINE) != 0;
     compared[3] += (expected.flags & LG_STACK_UNKNOWN) != 0;
   }
+  EXPECT_LE(faults, 10 + kInputs / 10000);
   for (uint64_t count : compared) EXPECT_GT(count, kInputs / 100);
 }
 

@@ -79,13 +79,20 @@ void KernelSide::choose_hooks(const std::vector<HookKind>& kinds) {
   }
 }
 
-Result<std::unique_ptr<KernelSide>> KernelSide::load(const std::vector<HookKind>& hooks) {
+void KernelSide::set_limits(const KernelLimits& limits) {
+  if (limits.states) bpf_map__set_max_entries(skeleton_->maps.states, limits.states);
+  if (limits.pairs) bpf_map__set_max_entries(skeleton_->maps.pairs, limits.pairs);
+  if (limits.ring_bytes) bpf_map__set_max_entries(skeleton_->maps.ring, limits.ring_bytes);
+}
+
+Result<std::unique_ptr<KernelSide>> KernelSide::load(const std::vector<HookKind>& hooks, const KernelLimits& limits) {
   if (Status ours = check_namespace(); !ours) return tl::unexpected(ours.error());
   libbpf_set_print(quiet);
   std::unique_ptr<KernelSide> side(new KernelSide());
   side->skeleton_ = guard_bpf__open();
   if (side->skeleton_ == nullptr) return tl::unexpected(load_error(errno));
   side->choose_hooks(hooks);
+  side->set_limits(limits);
   if (int error = guard_bpf__load(side->skeleton_); error != 0) return tl::unexpected(load_error(-error));
   if (Status mapped = side->map_values(); !mapped) return tl::unexpected(mapped.error());
   if (int error = guard_bpf__attach(side->skeleton_); error != 0) return tl::unexpected(load_error(-error));
@@ -140,6 +147,10 @@ uint32_t KernelSide::image_of(pid_t pid) const {
   const auto key = static_cast<uint32_t>(pid);
   if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.processes), &key, &process) != 0) return LG_IMAGE_DOOR;
   return process.image;
+}
+
+size_t KernelSide::guarded_processes() const {
+  return read_all<uint32_t, lg_kernel_process>(bpf_map__fd(skeleton_->maps.processes)).size();
 }
 
 bool KernelSide::set_image(uint32_t number, const lg_image& image) {

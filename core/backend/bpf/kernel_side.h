@@ -22,11 +22,17 @@ struct ring_buffer;
 
 namespace libguard {
 
+// Entries of the maps that can fill up; 0: as bpf/kernel.h says.
+struct KernelLimits {
+  uint32_t states = 0, pairs = 0, ring_bytes = 0;
+};
+
 class KernelSide {
  public:
   // Loads and attaches; of the hooks those that have a kind. Error: no right to, a kernel without what is needed, or a
   // pid namespace of its own.
-  static Result<std::unique_ptr<KernelSide>> load(const std::vector<HookKind>& hooks = {});
+  static Result<std::unique_ptr<KernelSide>> load(const std::vector<HookKind>& hooks = {},
+                                                  const KernelLimits& limits = {});
   ~KernelSide();
   KernelSide(const KernelSide&) = delete;
   KernelSide& operator=(const KernelSide&) = delete;
@@ -40,6 +46,7 @@ class KernelSide {
   // Guards a process; `image` LG_IMAGE_DOOR or 1.
   Status guard(pid_t pid, uint32_t image);
   uint32_t image_of(pid_t pid) const;  // LG_IMAGE_DOOR if it is not guarded (any more)
+  size_t guarded_processes() const;
   bool set_image(uint32_t number, const lg_image& image);
   bool set_phase(pid_t pid, uint32_t phase);
   bool set_handoff(pid_t tid, const lg_handoff& handoff);
@@ -60,6 +67,7 @@ class KernelSide {
   KernelSide() = default;
   Status map_values();
   void choose_hooks(const std::vector<HookKind>& kinds);
+  void set_limits(const KernelLimits& limits);
 
   guard_bpf* skeleton_ = nullptr;
   std::string pinned_;  // directory; empty: not pinned
