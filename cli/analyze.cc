@@ -13,6 +13,7 @@
 #include "cli/analyze_answer.h"
 #include "cli/answer.h"
 #include "cli/verbs.h"
+#include "core/analysis/search.h"
 #include "core/base/text.h"
 #include "core/rights/rights.h"
 
@@ -48,6 +49,13 @@ Result<int> call_of(const std::string& name) {
   return fail(
       Code::kInvalid, "analyze: '" + name + "' is no system call",
       suggest(name) ? "did you mean '" + *suggest(name) + "'?" : "give its name as in openat, or syscall:NUMBER");
+}
+
+// A library alone: as the loader would find it.
+std::string library_path(const std::string& name) {
+  if (name.find('/') != std::string::npos) return name;
+  Tree tree("/");
+  return LibrarySearch(tree, "").find(name, {}).value_or(name);
 }
 
 class ProgressOnTerminal {
@@ -114,11 +122,13 @@ Status check(const AnalyzeFlags& flags) {
 int run_analyze(const AnalyzeFlags& flags) {
   auto level = level_of(flags.level);
   if (!level) return trouble(level.error());
+  if (!flags.why.empty())
+    if (auto call = call_of(flags.why); !call) return trouble(call.error());
   Status good = check(flags);
   if (!good) return trouble(good.error());
   ProgressOnTerminal progress;
   TargetRequest request;
-  request.program = flags.program.empty() ? flags.exports : flags.program;
+  request.program = flags.program.empty() ? library_path(flags.exports) : flags.program;
   request.image = flags.image;
   request.entrypoint = flags.entrypoint;
   AnalysisOptions& options = request.options;
