@@ -151,7 +151,7 @@ Status Analysis::load() {
   if (!done) return done;
   for (int round = 0; round < kMostRounds; round++) {
     program_.link();
-    closure_ = std::make_unique<Closure>(program_, ClosureOptions{options_.level, true, nullptr, nullptr});
+    closure_ = std::make_unique<Closure>(program_, ClosureOptions{options_.level, true, nullptr, nullptr, nullptr});
     closure_->run(roots());
     if (!options_.open_found || !open_more()) break;
   }

@@ -67,7 +67,7 @@ void Closure::take_exported_data() {
 }
 
 void Closure::run(const std::vector<Node>& roots) {
-  if (options_.also_taken != nullptr)
+  if (options_.also_taken != nullptr && options_.behind_taken == nullptr)
     for (Node node : *options_.also_taken) take(node, kNoNode);
   if (options_.level != Level::kObjects) take_everything();
   if (options_.level == Level::kObjects && options_.opened_data) take_exported_data();
@@ -88,6 +88,12 @@ void Closure::run(const std::vector<Node>& roots) {
 void Closure::allow_pointer_calls() {
   if (pointer_calls_) return;
   pointer_calls_ = true;
+  if (options_.behind_taken != nullptr) {  // known already: nothing of it is followed again
+    calls_ |= options_.behind_taken->calls;
+    memo_unresolved_ |= options_.behind_taken->unresolved;
+    for (Node node : *options_.also_taken) taken_[node] = reached_[node] = 1;
+    for (Node waiting : options_.behind_taken->waiting) take(waiting, kNoNode);
+  }
   for (Node waiting : waiting_) enter(waiting, parent_[waiting], How::kPointer);
   waiting_.clear();
 }

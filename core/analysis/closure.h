@@ -40,8 +40,10 @@ class ClosureMemo {
 
 struct ClosureOptions {
   Level level = Level::kObjects;
-  bool opened_data = true;                        // data that opened libraries export can be looked up by name
-  const std::vector<Node>* also_taken = nullptr;  // addresses that somebody else has taken
+  bool opened_data = true;  // data that opened libraries export can be looked up by name
+  // Addresses that somebody else has taken, and what a call through one of them can reach (run with `also_taken`).
+  const std::vector<Node>* also_taken = nullptr;
+  const ClosureMemo::Entry* behind_taken = nullptr;
   const ClosureMemo* memo = nullptr;
 };
 

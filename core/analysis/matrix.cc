@@ -57,7 +57,7 @@ std::vector<MatrixRow> Analysis::matrix() const {
   std::vector<MatrixRow> rows;
   auto calls_from = [&](Node entry) {
     if (const ClosureMemo::Entry* known = memo.find(entry)) return known->calls;
-    Closure below(program_, {options_.level, false, nullptr, &memo});
+    Closure below(program_, {options_.level, false, nullptr, nullptr, &memo});
     below.run({entry});
     memo.add(entry, below.entry());
     return below.calls();
@@ -89,16 +89,19 @@ std::vector<ExportRow> Analysis::exports(uint32_t module, const std::function<vo
   // Callbacks that the library itself hands out count for each of its functions; those of others do not.
   std::vector<Node> all = program_.exports(module), whole_roots = all, own;
   for (uint32_t reference : program_.summary(module).start) whole_roots.push_back(program_.resolve(module, reference));
-  Closure whole(program_, {options_.level, false, nullptr, nullptr});
+  Closure whole(program_, {options_.level, false, nullptr, nullptr, nullptr});
   whole.run(whole_roots);
   for (Node node = 0; node < program_.node_count(); node++)
     if (whole.taken(node) && program_.module_of(node) == module) own.push_back(node);
+  Closure behind(program_, {options_.level, false, &own, nullptr, nullptr});
+  behind.run(own);
+  ClosureMemo::Entry behind_own = behind.entry();
   ClosureMemo memo;
   std::vector<ExportRow> rows;
   const Summary& s = program_.summary(module);
   for (Node node : all) {
     if (memo.find(node) == nullptr) {
-      Closure one(program_, {options_.level, false, &own, &memo});
+      Closure one(program_, {options_.level, false, &own, &behind_own, &memo});
       one.run({node});
       memo.add(node, one.entry());
     }

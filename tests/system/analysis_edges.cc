@@ -26,7 +26,7 @@ class Oracle {
   explicit Oracle(const Analysis& analysis)
       : program_(analysis.program()),
         closure_(analysis.closure()),
-        coarse_(program_, {Level::kTaken, true, nullptr, nullptr}) {
+        coarse_(program_, {Level::kTaken, true, nullptr, nullptr, nullptr}) {
     for (uint32_t i = 0; i < program_.modules().size(); i++) by_path_[program_.modules()[i].path] = i;
     coarse_.run({});
     for (Node root : analysis.roots()) taken_.insert(root);  // looked up by name, then called through a pointer
