@@ -86,13 +86,14 @@ std::vector<MatrixRow> Analysis::matrix() const {
 }
 
 std::vector<ExportRow> Analysis::exports(uint32_t module, const std::function<void(size_t, size_t)>& told) const {
-  // Callbacks that the library itself hands out count for each of its functions; those of others do not.
+  // Callbacks that the library itself hands out count for each of its functions; those of others do not. The C library
+  // keeps none from one call to the next, except what it is told to run at exit.
   std::vector<Node> all = program_.exports(module), whole_roots = all, own;
   for (uint32_t reference : program_.summary(module).start) whole_roots.push_back(program_.resolve(module, reference));
   Closure whole(program_, {options_.level, false, nullptr, nullptr, nullptr});
   whole.run(whole_roots);
   for (Node node = 0; node < program_.node_count(); node++)
-    if (whole.taken(node) && program_.module_of(node) == module) own.push_back(node);
+    if (whole.taken(node) && program_.module_of(node) == module && !is_system_library(module)) own.push_back(node);
   Closure behind(program_, {options_.level, false, &own, nullptr, nullptr});
   behind.run(own);
   ClosureMemo::Entry behind_own = behind.entry();
