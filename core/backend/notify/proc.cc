@@ -19,6 +19,8 @@
 namespace libguard {
 namespace {
 
+constexpr int kSettleAttempts = 1000, kSettleMicroseconds = 20;
+
 // Reads a small file in one piece; the bytes that were read, at most size - 1, followed by 0.
 size_t read_small(const char* path, char* buffer, size_t size) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -125,7 +127,12 @@ std::vector<std::string> split_nul(const std::string& text) {
 bool read_position(pid_t tid, Position* out) {
   char path[40], text[320];
   std::snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
-  if (read_small(path, text, sizeof(text)) == 0) return false;
+  // The kernel tells of a call before its thread has gone to sleep in it: for that moment the thread is "running".
+  for (int attempt = 0; attempt < kSettleAttempts; attempt++) {
+    if (read_small(path, text, sizeof(text)) == 0) return false;
+    if (std::strncmp(text, "running", 7) != 0) break;
+    usleep(kSettleMicroseconds);
+  }
   unsigned long sp = 0, pc = 0;
   // number, six arguments, stack pointer, instruction pointer
   if (std::sscanf(text, "%*d %*x %*x %*x %*x %*x %*x %lx %lx", &sp, &pc) != 2) return false;
