@@ -15,6 +15,8 @@
 
 #include "bpf/lifecycle.h"
 
+#define LG_LARGEST_ERRNO 4095
+
 /* Refused only while the call is still the one that was judged: a later call may be one that nobody looked at. */
 static __always_inline int lg_hook_answer(void)
 {
@@ -22,6 +24,7 @@ static __always_inline int lg_hook_answer(void)
   struct lg_kernel_thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
   struct lg_kernel_counts *counted;
   struct pt_regs *regs;
+  int error;
 
   if (!thread || !thread->denied)
     return 0;
@@ -31,7 +34,14 @@ static __always_inline int lg_hook_answer(void)
   counted = lg_counts_here();
   if (counted)
     lg_count(counted, hook_denied);
-  return -thread->error;
+  /* From 6.12 on the verifier wants to see that the answer is an errno; it loses the bounds of what is negated. */
+  error = thread->error;
+  if (error >= 0)
+    return -1;
+  LG_OPAQUE(error);
+  if (error < -LG_LARGEST_ERRNO)
+    return -1;
+  return error;
 }
 
 #define LG_HOOK(name)                        \

@@ -29,7 +29,7 @@ struct lg_kernel_thread {
   __u32 note_flags;     /* of that clone */
   struct lg_stack note; /* what a task made by this call goes on with */
   __u32 denied;         /* 1 + number of the call that hooks refuse */
-  __s32 error;
+  __s32 error; /* below 0 */
   __u64 salt; /* makes the cache of a thread without storage of its own good for one call */
   struct lg_code_memory cache[LG_CODE_CACHE];
 };

@@ -98,7 +98,7 @@ static __always_inline void lg_deny(struct lg_look *look, const struct lg_settin
     return;
   lg_count(look->counts, denied);
   look->thread->denied = (__u32)look->s->call.nr + 1;
-  look->thread->error = set->error;
+  look->thread->error = -set->error;
   if (set->killed[word] >> bit & 1)
     bpf_send_signal(9);
 }
