@@ -29,6 +29,22 @@
 #include "core/backend/bpf/kernel_side.h"
 
 namespace libguard {
+
+// Opened before anything is refused.
+struct CanaryFiles {
+  int unix_socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  int stream = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+  CanaryFiles() = default;
+  CanaryFiles(const CanaryFiles&) = delete;
+  CanaryFiles& operator=(const CanaryFiles&) = delete;
+  ~CanaryFiles() {
+    for (int fd : {unix_socket, stream, file, null}) close(fd);
+  }
+};
+
 namespace {
 
 constexpr uint16_t kCanaryLibrary = LG_MAX_LIBRARIES - 1;  // no guard numbers that many
@@ -37,15 +53,6 @@ constexpr int kCanaryErrno = EHWPOISON;  // nothing else answers with it
 
 int outcome(long result) { return result < 0 ? errno : 0; }
 
-// Descriptors that the canaries act on, opened before anything is refused.
-struct Held {
-  int unix_socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  int stream = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-  int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-};
-Held held;
-
 sockaddr_un nowhere() {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -53,46 +60,46 @@ sockaddr_un nowhere() {
   return address;
 }
 
-int try_open() { return outcome(syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY)); }
-int try_lookup() { return outcome(syscall(SYS_openat, AT_FDCWD, "/dev/null", O_PATH)); }
-int try_ioctl() {
+int try_open(const CanaryFiles&) { return outcome(syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY)); }
+int try_lookup(const CanaryFiles&) { return outcome(syscall(SYS_openat, AT_FDCWD, "/dev/null", O_PATH)); }
+int try_ioctl(const CanaryFiles& files) {
   int pending = 0;
-  return outcome(ioctl(held.file, FIONREAD, &pending));
+  return outcome(ioctl(files.file, FIONREAD, &pending));
 }
-int try_sendfile() { return outcome(sendfile(held.null, held.file, nullptr, 1)); }
-int try_socket() { return outcome(socket(AF_UNIX, SOCK_DGRAM, 0)); }
-int try_bind() {
+int try_sendfile(const CanaryFiles& files) { return outcome(sendfile(files.null, files.file, nullptr, 1)); }
+int try_socket(const CanaryFiles&) { return outcome(socket(AF_UNIX, SOCK_DGRAM, 0)); }
+int try_bind(const CanaryFiles& files) {
   sockaddr_un address = nowhere();
-  return outcome(bind(held.unix_socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)));
+  return outcome(bind(files.unix_socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)));
 }
-int try_listen() { return outcome(listen(held.stream, 1)); }
-int try_connect() {
+int try_listen(const CanaryFiles& files) { return outcome(listen(files.stream, 1)); }
+int try_connect(const CanaryFiles& files) {
   sockaddr_un address = nowhere();
-  return outcome(connect(held.unix_socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)));
+  return outcome(connect(files.unix_socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)));
 }
-int try_send() { return outcome(send(held.unix_socket, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL)); }
-int try_shutdown() { return outcome(shutdown(held.unix_socket, SHUT_RDWR)); }
-int try_setsockopt() {
+int try_send(const CanaryFiles& files) { return outcome(send(files.unix_socket, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL)); }
+int try_shutdown(const CanaryFiles& files) { return outcome(shutdown(files.unix_socket, SHUT_RDWR)); }
+int try_setsockopt(const CanaryFiles& files) {
   int on = 1;
-  return outcome(setsockopt(held.unix_socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)));
+  return outcome(setsockopt(files.unix_socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)));
 }
-int try_getsockopt() {
+int try_getsockopt(const CanaryFiles& files) {
   int value = 0;
   socklen_t size = sizeof(value);
-  return outcome(getsockopt(held.unix_socket, SOL_SOCKET, SO_TYPE, &value, &size));
+  return outcome(getsockopt(files.unix_socket, SOL_SOCKET, SO_TYPE, &value, &size));
 }
-int try_nice() { return outcome(setpriority(PRIO_PROCESS, 0, 1)); }
-int try_affinity() {
+int try_nice(const CanaryFiles&) { return outcome(setpriority(PRIO_PROCESS, 0, 1)); }
+int try_affinity(const CanaryFiles&) {
   cpu_set_t all;
   CPU_ZERO(&all);
   CPU_SET(0, &all);
   return outcome(sched_setaffinity(0, sizeof(all), &all));
 }
-int try_limit() {
+int try_limit(const CanaryFiles&) {
   rlimit limit{0, 0};
   return outcome(syscall(SYS_setrlimit, RLIMIT_CORE, &limit));
 }
-int try_io_priority() { return outcome(syscall(SYS_ioprio_set, 1, 0, 2 << 13)); }
+int try_io_priority(const CanaryFiles&) { return outcome(syscall(SYS_ioprio_set, 1, 0, 2 << 13)); }
 
 // One instruction pair: "no objection". Loading and attaching it shows whether the kernel would take the real one.
 bool loads(btf* kernel, const char* function, enum bpf_attach_type type) {
@@ -183,6 +190,7 @@ void prove_hooks(KernelSide& kernel, std::vector<HookKind>& kinds) {
     std::fill(kinds.begin(), kinds.end(), HookKind::kNone);
     return;
   }
+  const CanaryFiles files;
   const lg_settings before = kernel.settings();
   kernel.refuse_everything(kCanaryLibrary, kCanaryErrno);
   lg_image image{};
@@ -193,7 +201,7 @@ void prove_hooks(KernelSide& kernel, std::vector<HookKind>& kinds) {
   if (child == 0) {
     char go;
     if (read(ready[0], &go, 1) != 1) _exit(1);
-    for (size_t i = 0; i < kinds.size(); i++) answers[i] = hooks()[i].canary();
+    for (size_t i = 0; i < kinds.size(); i++) answers[i] = hooks()[i].canary(files);
     _exit(0);
   }
   const bool guarded = child > 0 && kernel.guard(child, kCanaryImage);

@@ -15,13 +15,14 @@
 namespace libguard {
 
 class KernelSide;
+struct CanaryFiles;  // what the canaries act on
 
 enum class HookKind : uint8_t { kNone, kLsm, kModifyReturn };
 
 struct Hook {
-  const char* name;        // "socket_create": lsm/NAME, fmod_ret/security_NAME
-  std::vector<int> calls;  // numbers of which this hook is reached by every form that has an effect
-  int (*canary)();         // makes one such call; 0 or its errno
+  const char* name;                   // "socket_create": lsm/NAME, fmod_ret/security_NAME
+  std::vector<int> calls;             // numbers of which this hook is reached by every form that has an effect
+  int (*canary)(const CanaryFiles&);  // makes one such call; 0 or its errno
 };
 
 // All that the programs know. A call is refused by the last hook of the list that names it, or sooner.

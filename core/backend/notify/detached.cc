@@ -29,10 +29,16 @@ DetachedDoor::~DetachedDoor() {
 DetachedDoor::DetachedDoor(DetachedDoor&& other) noexcept : fd_(std::exchange(other.fd_, -1)), pid_(other.pid_) {}
 
 Result<DetachedDoor> DetachedDoor::accept(int fd) {
+  // Any other socket that happens to have this number would never bring a request.
   ucred peer{};
-  socklen_t size = sizeof(peer);
-  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
-    return fail(Code::kInvalid, "descriptor " + std::to_string(fd) + " is no door: " + std::strerror(errno),
+  int type = 0;
+  socklen_t size = sizeof(peer), type_size = sizeof(type);
+  bool socket = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+                getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) == 0;
+  std::string trouble = socket ? "" : std::strerror(errno);
+  if (socket && (type != SOCK_SEQPACKET || peer.pid <= 0)) trouble = "another kind of socket";
+  if (!trouble.empty())
+    return fail(Code::kInvalid, "descriptor " + std::to_string(fd) + " is no door: " + trouble,
                 "'libguard supervise' is started by libguard_preload.so, not by hand");
   DetachedDoor door(fd, peer.pid);
   lg_door_request request{};

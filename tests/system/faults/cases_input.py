@@ -4,6 +4,8 @@
 import os
 import random
 import re
+import socket
+import struct
 
 RICH = """version: 1
 mode: enforce
@@ -181,4 +183,27 @@ def words(setting):
         setting.expect(not os.path.exists(setting.path("marker.started")), f"{what}: the program was started")
 
 
-CASES = [words, hostile_policies, hostile_profiles, hostile_events]
+def doors(setting):
+    """`libguard supervise` at descriptors that are no door, or a door that nobody or nobody of sense stands at."""
+    dead, silent = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    silent.close()
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    short, end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    far.send(struct.pack("<Ii", 77, os.getpid()))
+    end.send(b"x")
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    server.bind(setting.path("socket"))
+    server.listen()
+    reader, writer = os.pipe()
+    pairs = [socket.socketpair(socket.AF_UNIX, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
+    table = {"nobody": (dead, "gone"), "other version": (near, "version"), "short message": (short, "gone"), "server": (server, "gone"),
+             "stream": (pairs[0][0], "door"), "datagrams": (pairs[1][0], "door"), "pipe": (reader, "door"),
+             "lonely datagrams": (socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), "door"), "internet": (socket.socket(), "door")}
+    for what, (place, word) in table.items():
+        number = place if isinstance(place, int) else place.fileno()
+        run = setting.run([setting.tool, "supervise", "--fd", str(number)], what, 20, pass_fds=[number])
+        setting.expect_line(run, what, 125, word)
+    os.close(reader), os.close(writer)
+
+
+CASES = [words, doors, hostile_policies, hostile_profiles, hostile_events]

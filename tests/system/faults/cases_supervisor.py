@@ -14,7 +14,7 @@ import time
 import harness
 from setting import PYTHON, answers
 
-FUNCTIONS = 4000
+FUNCTIONS = 12000
 LIBRARIES = 1100
 
 
@@ -98,7 +98,8 @@ def killed_detached(setting):
 def many_functions(setting):
     lines = ["FUNCTIONS = []\n"]
     for number in range(FUNCTIONS):
-        lines.append(f"def function_{number}(call, argument):\n    return call(argument)\nFUNCTIONS.append(function_{number})\n")
+        name = f"function_{number}_{'long' * 110}"
+        lines.append(f"def {name}(call, argument):\n    return call(argument)\nFUNCTIONS.append({name})\n")
     setting.write("application/many.py", "".join(lines))
 
 
@@ -111,7 +112,9 @@ def hungry(setting):
     """The supervisor's address space is closed under it: it ends with one line, and everything judged is refused."""
     many_functions(setting)
     policy = setting.policy()
-    process = setting.start(setting.guarded(policy, *setting.victim("hungry", setting.marker), options=["--quiet"]))
+    # One heap: other ones reserve address space that the limit would not touch.
+    process = setting.start(setting.guarded(policy, *setting.victim("hungry", setting.marker), options=["--quiet"]),
+                            env=setting.environment(MALLOC_ARENA_MAX="1"))
     if not setting.await_line(process, "ready"):
         return
     limit = ["prlimit", "--pid", str(process.pid), f"--as={address_space(process.pid) + 65536}"]
@@ -126,8 +129,17 @@ def hungry(setting):
         setting.expect(False, "the supervisor got along with its memory: the case shows nothing")
 
 
+def loader_runs(setting, limit):
+    """Is there address space for the program's file and the dynamic loader, which only lists here what it would load?"""
+    done = subprocess.run([*limit, "/usr/bin/env", "LD_TRACE_LOADED_OBJECTS=1", setting.tool], capture_output=True)
+    return done.returncode >= 0
+
+
 def starved_start(setting):
-    """Too little address space to start: nothing runs, or all is guarded."""
+    """Too little address space to start: nothing runs, or all is guarded.
+
+    Where not even the program's file can be mapped, the kernel ends it without a word of anybody.
+    """
     policy = setting.policy()
     started = refused = 0
     for megabytes in (6, 8, 10, 12, 14, 16, 20, 24, 32, 48, 64, 96, 128, 256):
@@ -135,6 +147,9 @@ def starved_start(setting):
         for name in ("marker.started", "work-done"):
             if os.path.exists(setting.path(name)):
                 os.unlink(setting.path(name))
+        if not loader_runs(setting, limit):
+            setting.expect(not refused and not started, f"{megabytes} MiB: no loader, but there was one with less")
+            continue
         run = setting.run(limit + setting.guarded(policy, *setting.victim("plain", setting.marker)), f"{megabytes} MiB")
         if os.path.exists(setting.path("marker.started")):
             started += 1

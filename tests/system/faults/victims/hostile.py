@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Native code that speaks to the supervisor: random marker calls from anywhere, then from the client's own call site with
-the right nonce, then a program area full of nonsense. Its policy lets it call native code and nothing else."""
+the right nonce, then a program area full of nonsense. Its policy lets it call native code and nothing else.
+
+Arguments: marker, rounds, the version of the messages (LG_ABI_VERSION), seed."""
 
 import ctypes
 import errno
@@ -14,10 +16,10 @@ import sys
 import attempt
 
 PRCTL, OPTION = 157, 0x4C47
-RESOLVE, OPERATION, NOTE, ENTER, RELEASE, PHASE, SELF_CHECK = range(3, 10)
+RESOLVE, OPERATION, NOTE, ENTER, RELEASE, PHASE, SELF_CHECK, RULESET = range(3, 11)
 AREA_BYTES, TABLE_AT = 80, 4096
-marker, rounds = sys.argv[1], int(sys.argv[2])
-chance = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 11)
+marker, (rounds, version, seed) = sys.argv[1], map(int, sys.argv[2:])
+chance = random.Random(seed)
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
 scratch = ctypes.create_string_buffer(65536)
@@ -57,7 +59,7 @@ def find_area():
             continue
         for start in range(low, high - AREA_BYTES, 4096):
             head = ctypes.string_at(start, AREA_BYTES)
-            if struct.unpack_from("<Q", head, 40)[0] == start + TABLE_AT and struct.unpack_from("<I", head, 72)[0] == 1:
+            if struct.unpack_from("<Q", head, 40)[0] == start + TABLE_AT and struct.unpack_from("<I", head, 72)[0] == version:
                 return start
     sys.exit("no program area")
 
@@ -77,7 +79,7 @@ def from_the_client(area):
     nonce = struct.unpack_from("<Q", ctypes.string_at(area, 8))[0]
     answers = {}
     for _ in range(rounds):
-        operation = chance.choice((RESOLVE, RESOLVE, OPERATION, NOTE, ENTER, RELEASE, SELF_CHECK, chance.randrange(20)))
+        operation = chance.choice((RESOLVE, RESOLVE, OPERATION, NOTE, ENTER, RELEASE, SELF_CHECK, RULESET, chance.randrange(20)))
         if operation == PHASE or operation == 2:
             continue
         if operation == RESOLVE:
@@ -85,8 +87,9 @@ def from_the_client(area):
                                   b"/proc/self/mem", b"/dev/stdin", b"a" * 5000))
             scratch[64: 64 + len(text)] = text
             length = chance.choice((len(text), 0, 65536, 65537, 0xFFFFFFFF, 5000))
-            scratch[:16] = struct.pack("<IIQ", chance.choice((1, 2, 3, 4, 5, chance.getrandbits(32))), length,
-                                       chance.choice((SCRATCH + 64, SCRATCH + 64, 8, chance.getrandbits(64))))
+            scratch[:32] = struct.pack("<IIQQQ", chance.choice((1, 2, 3, 4, 5, chance.getrandbits(32))), length,
+                                       chance.choice((SCRATCH + 64, SCRATCH + 64, 8, chance.getrandbits(64))),
+                                       chance.choice((0, chance.getrandbits(64))), chance.choice((0, 1, chance.getrandbits(64))))
             argument = SCRATCH
         elif operation == SELF_CHECK:
             scratch[:16] = struct.pack("<QQ", chance.choice((SCRATCH, 0, chance.getrandbits(64))),
