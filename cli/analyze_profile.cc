@@ -78,6 +78,7 @@ Profile profile_of(const Targets& targets, double seconds) {
   profile.target.command = {targets.name};
   profile.target.kernel = kernel_release();
   profile.target.runtimes = {"static"};
+  profile.target.everyday = true;
   uint64_t unknown = 0, missing = 0;
   for (const auto& analysis : targets.analyses) {
     ProfileMaker maker(*analysis);

@@ -127,6 +127,7 @@ Result<GuardOptions> make_guard_options(const GuardFlags& flags, const std::vect
     return fail(Code::kInvalid, "unknown backend '" + flags.backend + "'",
                 did_you_mean(flags.backend, {"auto", "bpf", "notify"}));
   options.record = flags.record;
+  options.everyday = flags.everyday;
   options.command = command;
   options.events_path = flags.events.empty() ? "" : real(flags.events);
   if (auto loaded = load_rules(flags, &options); !loaded) return tl::unexpected(loaded.error());

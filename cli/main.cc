@@ -103,6 +103,7 @@ int run(int argc, char** argv) {
   add_run(app, verbs, command);
   add_report(app, verbs);
   add_explain(app, verbs);
+  add_export(app, verbs);
   add_merge(app, verbs);
   add_analyze(app, verbs);
   add_status(app, verbs);

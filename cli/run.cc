@@ -23,6 +23,7 @@ void add_record(CLI::App& app, Verbs& verbs, const std::vector<std::string>& com
   flags->record = true;
   CLI::App* verb = app.add_subcommand("record", "Learn what each library does: libguard record -o PROFILE -- CMD");
   verb->add_option("-o,--output", flags->profile, "The profile to write")->envname("LIBGUARD_PROFILE");
+  verb->add_flag("--everyday", flags->everyday, "Record @base and @io too, for exact whitelists; slower");
   add_guard_options(verb, *flags);
   verbs.push_back({verb, [flags, &command] { return run_command(*flags, command); }});
 }

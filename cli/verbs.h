@@ -19,6 +19,7 @@ void add_run(CLI::App& app, Verbs& verbs, const std::vector<std::string>& comman
 void add_policy(CLI::App& app, Verbs& verbs);
 void add_report(CLI::App& app, Verbs& verbs);
 void add_explain(CLI::App& app, Verbs& verbs);
+void add_export(CLI::App& app, Verbs& verbs);
 void add_merge(CLI::App& app, Verbs& verbs);
 void add_analyze(CLI::App& app, Verbs& verbs);
 void add_status(CLI::App& app, Verbs& verbs);

@@ -6,6 +6,8 @@
 // Failure: see guard.h.
 #include "libguard/guard.h"
 
+#include <sys/utsname.h>
+
 #include <cerrno>
 #include <ctime>
 #include <map>
@@ -65,6 +67,11 @@ int64_t realtime_ns() {
 Mode effective_mode(const GuardOptions& options) {
   if (options.mode) return *options.mode;
   return options.policy ? options.policy->mode : Mode::kObserve;
+}
+
+std::string kernel_release() {
+  utsname name{};
+  return ::uname(&name) == 0 ? name.release : "";
 }
 
 bool free_for_everybody(const lg_matrix& matrix, uint16_t right) {
@@ -140,7 +147,8 @@ std::vector<Outcome> Guard::outcomes() const {
     lg_group group = group_of(Right{right});
     bool everyday = group == LG_GROUP_BASE || group == LG_GROUP_IO;
     bool free = free_for_everybody(*matrix(), right);
-    if (free && (everyday || !recording())) outcomes[right] = Outcome::kAllow;
+    bool looked_at = recording() && (!everyday || state_->options.everyday);
+    if (free && !looked_at) outcomes[right] = Outcome::kAllow;
   }
   return outcomes;
 }
@@ -296,7 +304,9 @@ Guard::Summary Guard::finish(const Counters& backend_losses) {
   if (state.recorder) {
     Profile profile = state.recorder->profile();
     profile.target.command = state.options.command;
+    profile.target.kernel = kernel_release();
     profile.target.runtimes = state.runtimes;
+    profile.target.everyday = state.options.everyday;
     profile.target.serving_starts = state.options.serving_starts;
     for (const auto& [cause, count] : summary.losses) profile.completeness[cause] += count;
     Profile::Run run;

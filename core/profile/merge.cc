@@ -60,6 +60,7 @@ Profile merge(const Profile& a, const Profile& b) {
   all.target.arch = either(a.target.arch, b.target.arch);
   all.target.kernel = either(a.target.kernel, b.target.kernel);
   all.target.serving_starts = either(a.target.serving_starts, b.target.serving_starts);
+  all.target.everyday = a.target.everyday && b.target.everyday;
   all.target.runtimes = united(a.target.runtimes, b.target.runtimes);
   all.completeness = a.completeness;
   for (const auto& [cause, lost] : b.completeness) {

@@ -52,6 +52,7 @@ struct Profile {
     std::string arch = "x86_64", kernel;
     std::vector<std::string> runtimes;  // "cpython 3.11.2"
     std::string serving_starts;         // what made processes serving in the recording; "": they were told
+    bool everyday = false;              // @base and @io were looked at too
     bool operator==(const Target&) const = default;
   } target;
   // purl -> phase -> role -> right names; derived from observations, checked on load.

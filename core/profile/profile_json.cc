@@ -80,6 +80,7 @@ std::string to_json(const Profile& profile) {
   if (!profile.target.kernel.empty()) target["kernel"] = profile.target.kernel;
   target["runtimes"] = profile.target.runtimes;
   if (!profile.target.serving_starts.empty()) target["serving_starts"] = profile.target.serving_starts;
+  if (profile.target.everyday) target["everyday"] = true;
   std::vector<std::string> runs, observations;
   for (const Profile::Run& run : profile.runs)
     runs.push_back(

@@ -66,6 +66,7 @@ void read_facts(const json& document, Profile& profile) {
     profile.target.kernel = target->value("kernel", "");
     profile.target.runtimes = names(*target, "runtimes");
     profile.target.serving_starts = target->value("serving_starts", "");
+    profile.target.everyday = target->value("everyday", false);
   }
   if (auto losses = document.find("completeness"); losses != document.end())
     profile.completeness = losses->get<std::map<std::string, uint64_t>>();

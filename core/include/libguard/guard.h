@@ -25,6 +25,7 @@ struct GuardOptions {
   std::optional<Policy> policy;        // absent: nothing is judged
   std::optional<Profile> profile;      // the one the policy pins, if it does
   bool record = false;                 // learn a profile
+  bool everyday = false;               // record @base and @io too
   std::vector<std::string> command;    // what is run, for the profile
   std::string application_dir;         // absolute; empty: no application files
   std::string home;                    // of the user, for packages in ~/.local; may be empty
