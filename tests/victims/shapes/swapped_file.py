@@ -8,6 +8,7 @@ One directory holds a forged file, the other a link to the genuine one, made lon
 import functools
 import io
 import os
+import signal
 import time
 
 import deploytool
@@ -33,8 +34,11 @@ def _swap(old, forged, now, seconds):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for directory in (forged, old):
+            # The pool may end this process at any moment: not between the two, the next run needs the old directory.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
             os.rename(directory, now)
             os.rename(now, directory)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def _load(now):
