@@ -45,6 +45,9 @@ def main(folder):
     with sqlite3.connect(os.path.join(folder, "store.db")) as store:
         store.execute("create table notes(text)")
     assert asyncio.run(wait_for_program()) == 0
+    # The loop's waiting thread: one that outlives the interpreter may load libgcc to end itself, or may not.
+    for thread in set(threading.enumerate()) - {threading.current_thread()}:
+        thread.join()
 
 
 if __name__ == "__main__":
