@@ -25,13 +25,16 @@ class Companion {
  public:
   // "module.qualname" of a function of a guarded process; "" if it cannot be told any more.
   using Namer = std::function<std::string(pid_t pid, uint32_t function)>;
+  // Looks at the program of a process that has made an exec: calls on_program. Else that comes with its first notified
+  // call, which may be long after its first one.
+  using Looker = std::function<void(pid_t pid)>;
 
   virtual ~Companion() = default;
   // Rights that it judges and records: they are not asked about anywhere else.
   virtual const RightSet& rights() const = 0;
 
   // The first process, before it goes on. `door`: our own child, whose next exec is the program.
-  virtual Status begin(pid_t pid, bool door, Namer namer) = 0;
+  virtual Status begin(pid_t pid, bool door, Namer namer, Looker looker) = 0;
   virtual void on_program(const CompanionProgram& program) = 0;
   virtual void on_hello(pid_t pid, ProcessMemory& memory, const lg_hello& hello) = 0;
   virtual void on_phase(pid_t pid, uint32_t phase) = 0;

@@ -10,5 +10,5 @@ foreach(python IN LISTS LG_DEBIAN_PYTHON package_pythons)
   add_test(NAME frontend_package_${name}
            COMMAND ${LG_DEBIAN_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/package/package_test.py ${python}
                    ${CMAKE_BINARY_DIR}/package/build ${CMAKE_BINARY_DIR}/package/${name} ${CMAKE_BINARY_DIR})
-  set_tests_properties(frontend_package_${name} PROPERTIES LABELS frontend TIMEOUT 1200 RESOURCE_LOCK python_package)
+  set_tests_properties(frontend_package_${name} PROPERTIES LABELS frontend TIMEOUT 1200 RESOURCE_LOCK python_package COST 150)
 endforeach()

@@ -43,6 +43,7 @@ class Told final : public Handler {
   Decision decide(const Call& call) override {
     counts[number(call.right)] += call.count;
     if (!call.reader->frames().empty()) with_frames++;
+    programs.insert(call.program);
     return {};
   }
   ProgramInfo on_program(const ProgramBirth&) override { return {0, LibraryId::kUnknown}; }
@@ -55,6 +56,7 @@ class Told final : public Handler {
 
   std::map<uint16_t, uint64_t> counts;
   int with_frames = 0;
+  std::set<uint32_t> programs;
 };
 
 class Kernel : public ::testing::Test {
@@ -153,6 +155,36 @@ TEST_F(Kernel, GivesANewProgramANumberAndWaitsForItsName) {
   for (const auto& [number, state] : kernel_->states())
     pending |= state.image > kImage && (state.flags & LG_STATE_PENDING) != 0;
   EXPECT_TRUE(pending);
+}
+
+// The counts are told between the first call of a program and the moment when the supervisor hears of it.
+TEST_F(Kernel, AProgramThatNobodyLookedAtIsLookedAtBeforeItsCallsAreTold) {
+  load();
+  count(SYS_access);  // the loader asks for its list of preloads
+  int end[2];
+  ASSERT_EQ(pipe2(end, O_CLOEXEC), 0);
+  Told told;
+  Observations observations(*kernel_, told);
+  std::vector<pid_t> looked_at;
+  observations.set_looker([&](pid_t pid) {
+    looked_at.push_back(pid);
+    CompanionProgram program{};
+    program.program = 5;
+    program.library = LibraryId{kLibrary};
+    observations.know(kernel_->image_of(pid), program);
+  });
+  std::thread waits([&] {
+    EXPECT_EQ(guarded([&] { return dup2(end[0], 0), close(end[1]), execl("/bin/cat", "cat", nullptr); }), 0);
+  });
+  for (int i = 0; i < 1000 && counted(SYS_access) == 0; i++) usleep(10000);
+  observations.settle();
+  observations.settle();
+  close(end[1]);
+  waits.join();
+  EXPECT_EQ(looked_at, std::vector<pid_t>{child_});
+  EXPECT_GT(told.counts[SYS_access], 0u);
+  EXPECT_EQ(told.programs, std::set<uint32_t>{5});
+  close(end[0]);
 }
 
 TEST_F(Kernel, AThousandForksLeaveNothingBehind) {

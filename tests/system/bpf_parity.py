@@ -56,7 +56,8 @@ def cells_of(profile):
     for seen in observations:
         roles = [("caller", [seen["caller"]]), ("stack", seen["libraries"]), ("spawned", seen.get("spawners", []))]
         for role, libraries in roles:
-            cells |= {(library, seen["right"], role, seen["phase"], os.path.basename(seen["program"])) for library in libraries}
+            cells |= {(library, seen["right"], role, seen["phase"], os.path.basename(seen.get("program", "unknown")))
+                      for library in libraries}
     return cells
 
 

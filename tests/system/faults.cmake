@@ -2,4 +2,4 @@
 add_test(NAME system_faults
          COMMAND ${CMAKE_COMMAND} -E env LIBGUARD=$<TARGET_FILE:libguard> LIBGUARD_TEST_DIR=${CMAKE_BINARY_DIR}/system
                  ${LIBGUARD_PYTHON311} ${CMAKE_CURRENT_LIST_DIR}/faults.py --as-user)
-set_tests_properties(system_faults PROPERTIES LABELS system TIMEOUT 900 RESOURCE_LOCK faults)
+set_tests_properties(system_faults PROPERTIES LABELS system TIMEOUT 900 RESOURCE_LOCK faults COST 60)

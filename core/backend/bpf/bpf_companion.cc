@@ -73,8 +73,9 @@ void BpfCompanion::on_rules() {
   }
 }
 
-Status BpfCompanion::begin(pid_t pid, bool door, Namer namer) {
+Status BpfCompanion::begin(pid_t pid, bool door, Namer namer, Looker looker) {
   observations_.set_namer(std::move(namer));
+  observations_.set_looker(std::move(looker));
   return kernel_->guard(pid, door ? LG_IMAGE_DOOR : kFirstImage);
 }
 

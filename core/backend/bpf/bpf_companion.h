@@ -28,7 +28,7 @@ class BpfCompanion final : public Companion {
   static Result<std::unique_ptr<BpfCompanion>> make(BpfOptions options, Handler& handler);
 
   const RightSet& rights() const override { return options_.rights; }
-  Status begin(pid_t pid, bool door, Namer namer) override;
+  Status begin(pid_t pid, bool door, Namer namer, Looker looker) override;
   void on_program(const CompanionProgram& program) override;
   void on_hello(pid_t pid, ProcessMemory& memory, const lg_hello& hello) override;
   void on_phase(pid_t pid, uint32_t phase) override;

@@ -93,6 +93,12 @@ void Observations::complete(Kind& kind) const {
     kind.frames.push_back({static_cast<LibraryId>(stack.direct), stack.direct_function, {}});
 }
 
+// An exec that is done: the kernel has numbered it, and it has made this call.
+void Observations::look_at_program(const lg_first_call& call) {
+  const auto pid = static_cast<pid_t>(call.pid);
+  if (looker_ && pid > 0 && !knows(call.image) && kernel_.image_of(pid) == call.image) looker_(pid);
+}
+
 void Observations::tell(Kind& kind, uint64_t count) {
   if (count == 0) return;
   if (kind.told == 0) complete(kind);
@@ -137,7 +143,9 @@ void Observations::settle() {
   for (const auto& [pair, count] : kernel_.pairs()) {
     auto found = kinds_.find(key_of(pair));
     Kind& kind = found == kinds_.end() ? without_sample(pair) : *found->second;
-    if (count > kind.told) tell(kind, count - kind.told);
+    if (count <= kind.told) continue;
+    look_at_program(kind.call);
+    tell(kind, count - kind.told);
   }
 }
 

@@ -20,13 +20,14 @@ class Observations {
   Observations(KernelSide& kernel, Handler& handler) : kernel_(kernel), handler_(handler) {}
 
   void set_namer(Companion::Namer namer) { namer_ = std::move(namer); }
+  void set_looker(Companion::Looker looker) { looker_ = std::move(looker); }
   // What the number of an exec stands for.
   void know(uint32_t image, const CompanionProgram& program);
   void greeted(uint32_t image);
   bool knows(uint32_t image) const { return images_.count(image) != 0; }
 
   void drain();   // first calls, from the ring
-  void settle();  // all counts; `unknown` stands for programs that are not known by now
+  void settle();  // all counts; `unknown` stands for programs that ended before anybody looked at them
 
   uint64_t unsampled() const { return unsampled_; }
   uint64_t unnamed() const { return unnamed_; }
@@ -44,6 +45,7 @@ class Observations {
 
   void take(const lg_first_call& call);
   void name(Kind& kind);
+  void look_at_program(const lg_first_call& call);
   void complete(Kind& kind) const;
   void tell(Kind& kind, uint64_t count);
   Kind& without_sample(const lg_pair& pair);
@@ -51,6 +53,7 @@ class Observations {
   KernelSide& kernel_;
   Handler& handler_;
   Companion::Namer namer_;
+  Companion::Looker looker_;
   std::unordered_map<uint32_t, Image> images_;
   std::unordered_map<uint64_t, std::unique_ptr<Kind>> kinds_;  // by the bytes of their pair
   std::unordered_map<uint32_t, std::string> names_;

@@ -78,8 +78,12 @@ void NotifyBackend::adopt(int listener, pid_t child) {
 Status NotifyBackend::begin(pid_t pid, bool door) {
   if (Status watching = watcher_->start(); !watching || !options_.companion) return watching;
   watcher_->watch_ring(options_.companion->wake_fd());
-  return options_.companion->begin(pid, door,
-                                   [this](pid_t of, uint32_t function) { return function_name(of, function); });
+  return options_.companion->begin(
+      pid, door, [this](pid_t of, uint32_t function) { return function_name(of, function); },
+      [this](pid_t of) {
+        Thread* thread = tasks_.find(of);
+        if (thread && !thread->process->execs.empty()) tasks_.settle_exec(*thread);
+      });
 }
 
 // For a companion: of a process that runs, and may have ended meanwhile.
