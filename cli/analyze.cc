@@ -8,11 +8,13 @@
 
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include "cli/analyze_answer.h"
 #include "cli/answer.h"
 #include "cli/verbs.h"
+#include "core/analysis/elf_image.h"
 #include "core/analysis/search.h"
 #include "core/base/text.h"
 #include "core/rights/rights.h"
@@ -23,7 +25,7 @@ namespace {
 constexpr size_t kWitnesses = 3;  // in text
 
 struct AnalyzeFlags {
-  std::string program, why, exports, output, image, level = "objects";
+  std::string program, why, exports, output, image, seen, level = "objects";
   std::vector<std::string> with, entrypoint;
   bool matrix = false, json = false, only_with = false, no_cache = false;
 };
@@ -119,6 +121,31 @@ Status check(const AnalyzeFlags& flags) {
   return {};
 }
 
+// What a recorded run of the program opened: what it had in its memory and no file there asks for.
+Result<std::vector<std::string>> files_seen(const AnalyzeFlags& flags) {
+  if (flags.seen.empty()) return std::vector<std::string>();
+  auto profile = load_profile(flags.seen);
+  if (!profile) return tl::unexpected(profile.error());
+  std::error_code error;
+  const std::string program = std::filesystem::canonical(found_in_path(flags.program), error).string();
+  const auto files = profile->code.find(program);
+  if (files == profile->code.end())
+    return fail(Code::kNotFound, flags.seen + ": nothing of " + flags.program + " ran in this recording",
+                "record the program itself: libguard record -o PROFILE -- " + flags.program);
+  std::map<std::string, std::string> sonames;  // of the files
+  std::set<std::string> needed;                // by others: they come by themselves
+  for (const std::string& file : files->second) {
+    auto image = ElfImage::open_head(file, file);
+    if (!image) return tl::unexpected(image.error());
+    if (file != program && image->interpreter.empty()) sonames[file] = image->soname;
+    needed.insert(image->needed.begin(), image->needed.end());
+  }
+  std::vector<std::string> libraries;
+  for (const auto& [file, soname] : sonames)
+    if (needed.count(soname) == 0 && !soname.starts_with("ld-linux")) libraries.push_back(file);
+  return libraries;
+}
+
 int run_analyze(const AnalyzeFlags& flags) {
   auto level = level_of(flags.level);
   if (!level) return trouble(level.error());
@@ -134,6 +161,9 @@ int run_analyze(const AnalyzeFlags& flags) {
   AnalysisOptions& options = request.options;
   for (const std::string& name : flags.with)
     options.with.push_back(name.find('/') == std::string::npos || !flags.image.empty() ? name : found_in_path(name));
+  auto seen = files_seen(flags);
+  if (!seen) return trouble(seen.error());
+  options.with.insert(options.with.end(), seen->begin(), seen->end());
   options.level = *level;
   options.open_found = !flags.only_with;
   options.cache = std::make_shared<SummaryCache>(flags.no_cache ? "" : SummaryCache::default_directory());
@@ -160,6 +190,7 @@ void add_analyze(CLI::App& app, Verbs& verbs) {
   verb->add_option("PROG", flags->program, "Program or library");
   verb->add_option("--with", flags->with, "Library that it opens at run time: path or name; may be repeated")
       ->take_all();
+  verb->add_option("--seen", flags->seen, "A profile of record: with the files whose code ran there");
   verb->add_option("--image", flags->image, "Instead of PROG: image as a directory, a tar, or an OCI layout");
   verb->add_option("--entrypoint", flags->entrypoint,
                    "What the image starts; may be repeated; else what it says itself")

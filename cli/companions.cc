@@ -20,6 +20,21 @@ void keep_denied(const Guard& guard, RightSet& rights) {
   rights = kept;
 }
 
+// The files of code are named while their caller waits.
+void leave_code(RightSet& rights) {
+  RightSet code;
+  code.add(Right{LG_RIGHT_MMAP_EXEC_FILE});
+  rights.remove(code);
+}
+
+// Whitelists hold for the runtime too, which the judge in the kernel passes over.
+void leave_unlisted(const Guard& guard, RightSet& rights) {
+  RightSet kept;
+  for (Right right : rights.rights())
+    if (guard.is_listed_always(right)) kept.add(right);
+  rights = kept;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Companion>> make_companion(const GuardFlags& flags, Guard& guard,
@@ -33,6 +48,8 @@ Result<std::unique_ptr<Companion>> make_companion(const GuardFlags& flags, Guard
   options.judge = guard.mode() != Mode::kObserve;
   options.refuse = guard.mode() == Mode::kEnforce;
   if (options.refuse) keep_denied(guard, options.rights);
+  if (options.record) leave_code(options.rights);
+  leave_unlisted(guard, options.rights);
   if (options.rights.empty()) return nullptr;  // nothing that the kernel could do here
   auto made = BpfCompanion::make(std::move(options), guard);
   if (!made) {

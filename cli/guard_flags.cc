@@ -58,6 +58,8 @@ Status load_rules(const GuardFlags& flags, GuardOptions* options) {
 // The flag, else what the policy says.
 Status choose_serving_start(const GuardFlags& flags, GuardOptions* options) {
   options->serving_starts = flags.phases;
+  options->masters = flags.masters;
+  if (flags.masters.empty() && options->policy) options->masters = options->policy->init_masters;
   if (flags.phases.empty() && options->policy) options->serving_starts = options->policy->serving_starts;
   auto start = find_serving_start(options->serving_starts);
   if (!start) return fail(Code::kInvalid, "unknown start of the serving phase '" + flags.phases + "'", kServingStarts);
@@ -101,6 +103,9 @@ void add_guard_options(CLI::App* verb, GuardFlags& flags) {
   verb->add_option("--app", flags.application, "Directory whose files are the application")->envname("LIBGUARD_APP");
   verb->add_option("--phases", flags.phases, std::string("When processes serve by themselves: ") + kServingStarts)
       ->envname("LIBGUARD_PHASES");
+  verb->add_option("--masters", flags.masters, "Prefork masters, by path or name: they stay in init")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   verb->add_option("--backend", flags.backend,
                    "auto: the kernel judges what it can; bpf: or fail; notify: the supervisor judges all")
       ->capture_default_str();

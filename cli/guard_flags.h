@@ -25,9 +25,10 @@ struct GuardFlags {
   std::string events;       // --events, LIBGUARD_EVENTS
   std::string application;  // --app, LIBGUARD_APP
   std::string backend = "auto";
-  std::string phases;     // --phases, LIBGUARD_PHASES: as find_serving_start() reads it; "": as the policy says
-  std::string summary;    // --summary FILE: the summary as JSON
-  bool everyday = false;  // --everyday of record
+  std::string phases;  // --phases, LIBGUARD_PHASES: as find_serving_start() reads it; "": as the policy says
+  std::vector<std::string> masters;  // --masters
+  std::string summary;               // --summary FILE: the summary as JSON
+  bool everyday = false;             // --everyday of record
   bool quiet = false;
   bool fail_on_deviation = false;
 };

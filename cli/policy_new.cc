@@ -10,13 +10,14 @@
 #include "cli/answer.h"
 #include "cli/policy_verbs.h"
 #include "core/base/text.h"
+#include "core/emit/whitelist.h"
 
 namespace libguard {
 namespace {
 
 struct NewOptions {
-  std::string profile, output, mode = "enforce";
-  bool exact = false, json = false;
+  std::string profile, output, reachable, mode = "enforce";
+  bool exact = false, calls = false, json = false;
 };
 
 // The profile as seen from the policy's place.
@@ -29,6 +30,26 @@ std::string name_beside(const std::string& profile, const std::string& policy) {
   return name.empty() ? profile : name.string();
 }
 
+// Lists for both phases; an error if the recording never came to serving.
+Result<std::map<Phase, std::set<int>>> whitelists(const Profile& profile, const NewOptions& options) {
+  WhitelistOptions how;
+  how.origin = options.profile;
+  Result<Profile> reachable = Profile();
+  if (!options.reachable.empty()) {
+    reachable = load_profile(options.reachable);
+    if (!reachable) return tl::unexpected(reachable.error());
+    how.reachable = &*reachable;
+  }
+  std::map<Phase, std::set<int>> lists;
+  for (const Phase phase : kEveryPhase) {
+    how.phase = phase;
+    auto list = make_whitelist(profile, how);
+    if (!list) return tl::unexpected(list.error());
+    lists[phase] = std::move(list->calls);
+  }
+  return lists;
+}
+
 int run_new(const NewOptions& options) {
   auto mode = find_mode(options.mode);
   if (!mode)
@@ -39,7 +60,12 @@ int run_new(const NewOptions& options) {
   if (profile->observations.empty())
     return trouble(
         {Code::kInvalid, options.profile + " holds no observation", "record again, with work for the program"});
-  NewPolicyOptions how{options.exact, *mode, name_beside(options.profile, options.output)};
+  NewPolicyOptions how{options.exact, *mode, name_beside(options.profile, options.output), {}};
+  if (options.calls || !options.reachable.empty()) {
+    auto calls = whitelists(*profile, options);
+    if (!calls) return trouble(calls.error());
+    how.calls = std::move(*calls);
+  }
   auto text = new_policy(*profile, options.profile, how);
   if (!text) return trouble(text.error());
   if (!options.json) return answer_to(options.output, *text, kYes);
@@ -56,6 +82,9 @@ void add_policy_new(CLI::App& policy, Verbs& verbs) {
   verb->add_option("-o,--output", options->output, "File to write; else standard output");
   verb->add_option("--mode", options->mode, "observe, detect or enforce (default)");
   verb->add_flag("--exact", options->exact, "Grant by exact right everywhere, not by group");
+  verb->add_flag("--calls", options->calls, "With whitelists of system calls for init and serving");
+  verb->add_option("--reachable", options->reachable,
+                   "With whitelists, and a profile of analyze --json that narrows what was not recorded");
   verb->add_flag("--json", options->json, "Write JSON, without comments");
   verbs.push_back({verb, [options] { return run_new(*options); }});
 }

@@ -83,9 +83,8 @@ Status make_switches(Session& session, GuardOptions& options, bool detached) {
     return fail(Code::kUnsupported,
                 "phases: READY=1 is heard by 'libguard run' only, not in a process that runs already",
                 "use libguard run, or 'auto', 'quiescence' or 'listen:SECONDS'");
-  std::vector<std::string> masters = options.policy ? options.policy->init_masters : std::vector<std::string>();
   auto serves = [&session](pid_t pid) { session.backend->request_phase(pid, LG_SERVING); };
-  session.watch = std::make_unique<ServingWatch>(start, std::move(masters), serves);
+  session.watch = std::make_unique<ServingWatch>(start, options.masters, serves);
   options.on_birth = [watch = session.watch.get()](pid_t pid, bool forked) { watch->met(pid, forked); };
   const bool hears = start.kind == ServingStart::kReady || start.kind == ServingStart::kAuto;
   if (!hears || detached) return {};

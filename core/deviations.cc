@@ -151,6 +151,9 @@ void Deviations::name_culprits(const Call& call, const lg_verdict& verdict, Even
       if (culprit.purl == purl && culprit.role == role) return;
     event.culprits.push_back({purl, role});
   };
+  const bool listed =
+      options_.rules == nullptr || options_.rules->is_listed(static_cast<Phase>(call.subject->phase), call.right);
+  if (!listed) add(event.caller, "process");
   if (verdict.caller_is_culprit) add(event.caller, "caller");
   if (verdict.function_is_culprit) add(table_.at(LibraryId{call.subject->stack.direct}).purl, "function");
   LibrarySet on_stack(verdict.stack_culprits), spawned(verdict.spawned_culprits);

@@ -16,6 +16,7 @@
 #include "bpf/judge.h"
 #include "core/base/file.h"
 #include "core/base/text.h"
+#include "core/code_files.h"
 #include "core/deviations.h"
 #include "core/matrix.h"
 #include "core/recorder.h"
@@ -31,6 +32,7 @@ struct Guard::State {
   std::unique_ptr<Matrix> matrix;
   std::unique_ptr<Resolver> resolver;
   std::unique_ptr<Recorder> recorder;
+  std::unique_ptr<CodeFiles> code;  // while recording
   std::unique_ptr<Deviations> deviations;
   size_t placed = 0;  // libraries already in the matrix
   std::function<void()> rules_changed;
@@ -108,7 +110,10 @@ Result<std::unique_ptr<Guard>> Guard::create(GuardOptions options) {
   naming.start_time_ns = realtime_ns();
   naming.trust_new_files = opts.record;
   state->resolver = std::make_unique<Resolver>(naming, state->table);
-  if (opts.record) state->recorder = std::make_unique<Recorder>(state->table);
+  if (opts.record) {
+    state->recorder = std::make_unique<Recorder>(state->table);
+    state->code = std::make_unique<CodeFiles>(opts.client_path);
+  }
   DeviationOptions telling{state->mode, opts.policy ? opts.policy->digest : "", opts.events_path, opts.on_event,
                            state->rules ? &*state->rules : nullptr};
   state->deviations = std::make_unique<Deviations>(std::move(telling), state->table);
@@ -122,6 +127,10 @@ const lg_matrix* Guard::matrix() const { return state_->matrix->get(); }
 Mode Guard::mode() const { return state_->mode; }
 bool Guard::denies(Right right) const {
   return state_->mode == Mode::kEnforce && state_->rules && state_->rules->action(right) == Action::kDeny;
+}
+bool Guard::is_listed_always(Right right) const {
+  const auto& rules = state_->rules;
+  return !rules || (rules->is_listed(Phase::kInit, right) && rules->is_listed(Phase::kServing, right));
 }
 bool Guard::recording() const { return state_->recorder != nullptr; }
 
@@ -170,7 +179,9 @@ Decision Guard::decide(const Call& call) {
   state.calls += call.count;
   const std::string& executable = state.programs[call.program].executable;
   if (state.recorder) state.recorder->observe(call, executable);
+  if (state.code && call.right == Right{LG_RIGHT_MMAP_EXEC_FILE}) state.code->on_mapping(call, executable);
   if (!state.rules) return {};
+  if (!state.rules->is_listed(static_cast<Phase>(call.subject->phase), call.right)) return refuse_unlisted(call);
   lg_group group = group_of(call.right);
   const lg_stack& stack = call.subject->stack;
   bool known = false;
@@ -183,11 +194,24 @@ Decision Guard::decide(const Call& call) {
   lg_verdict verdict{};
   lg_judge(matrix(), call.subject, number(call.right), known, &verdict);
   if (verdict.allowed) return {};
+  return refuse(call, verdict);
+}
+
+// As the policy's action for the right says.
+Decision Guard::refuse(const Call& call, const lg_verdict& verdict) {
+  State& state = *state_;
   Action action = state.mode == Mode::kEnforce ? state.rules->action(call.right) : Action::kLog;
-  const char* text = action == Action::kLog ? "log" : action == Action::kDeny ? "deny" : "kill";
-  state.deviations->report(call, verdict, executable, text);
+  state.deviations->report(call, verdict, state.programs[call.program].executable, action_name(action));
   if (action == Action::kLog) return {};
   return {action == Action::kKill ? Decision::kKill : Decision::kRefuse, EPERM};
+}
+
+// Ring 3: whoever called, and whoever called them, the process may not.
+Decision Guard::refuse_unlisted(const Call& call) {
+  lg_verdict verdict{};
+  verdict.caller = call.subject->stack.caller;
+  verdict.right = number(call.right);
+  return refuse(call, verdict);
 }
 
 ProgramInfo Guard::on_program(const ProgramBirth& birth) {
@@ -195,6 +219,7 @@ ProgramInfo Guard::on_program(const ProgramBirth& birth) {
   auto next = static_cast<uint32_t>(state.programs.size());
   auto [known, is_new] = state.numbers.try_emplace({birth.executable, birth.invoked_as}, next);
   if (is_new) state.programs.push_back({birth.executable, birth.invoked_as});
+  if (state.code) state.code->on_program(birth.executable);
   LibraryId library = LibraryId::kUnknown;
   if (!birth.foreign_environment) library = state.resolver->resolve_executable(birth.executable);
   state.place_new_libraries();
@@ -303,10 +328,12 @@ Guard::Summary Guard::finish(const Counters& backend_losses) {
   summary.kinds = state.deviations->kinds();
   if (state.recorder) {
     Profile profile = state.recorder->profile();
+    profile.code = state.code->files();
     profile.target.command = state.options.command;
     profile.target.kernel = kernel_release();
     profile.target.runtimes = state.runtimes;
     profile.target.everyday = state.options.everyday;
+    profile.target.masters = state.options.masters;
     profile.target.serving_starts = state.options.serving_starts;
     for (const auto& [cause, count] : summary.losses) profile.completeness[cause] += count;
     Profile::Run run;

@@ -38,6 +38,9 @@ Matrix::Matrix(const Rules* rules, const std::vector<std::string>& listed)
   if (rules_ == nullptr) return;
   for (const std::string& purl : listed) judge_always(purl);
   for (Phase phase : kPhases)
+    for (uint16_t right = 0; right < LG_MAX_RIGHTS; right++)
+      if (!rules_->is_listed(phase, Right{right})) always_judged_[static_cast<int>(phase)].add(Right{right});
+  for (Phase phase : kPhases)
     for (Role role : kRoles) close_rows(rules_->rights(kUnlisted, phase, role), phase, role);
 }
 

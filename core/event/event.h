@@ -23,7 +23,7 @@ struct EventFrame {
 
 struct Culprit {
   std::string purl;
-  std::string role;  // "caller", "stack", "spawned", "function"
+  std::string role;  // "caller", "stack", "spawned", "function"; "process": not on the whitelist
   bool operator==(const Culprit&) const = default;
 };
 

@@ -49,6 +49,7 @@ class Accepter {
  private:
   // Why it cannot be granted; empty: it was.
   std::string add(const Event& event, const Culprit& culprit) {
+    if (culprit.role == "process") return add_call(event);
     if (culprit.purl == kUnknownName) return "code of unknown origin can never be granted anything";
     if (culprit.purl == kRuntimeName) return "nobody had called: the runtime made the call for code without a frame";
     if (culprit.purl == kStartupName) return "before its first code runs, a program holds the basics only";
@@ -60,6 +61,22 @@ class Accepter {
     auto role = find_role(culprit.role);
     if (!role) return "its role is not known";
     return add_right(event, name, *role, *right);
+  }
+
+  // Onto the whitelist of its phase, and of init: a process only ever loses calls.
+  std::string add_call(const Event& event) {
+    const auto right = find_right(event.right_name);
+    if (!right) return "the right '" + event.right_name + "' is not known";
+    for (const Phase phase : kEveryPhase) {
+      const auto list = done_.policy.calls.find(phase);
+      if (list == done_.policy.calls.end() || (phase == Phase::kServing && event.phase != "serving")) continue;
+      for (int call = 0; call < LG_RIGHT_NO_CALL; call++)
+        for (const Right kind : rights_of_call(call))
+          if (kind == *right && list->second.insert(call).second)
+            done_.changes.push_back({event.id, "phases." + std::string(phase_name(phase)) + ".calls", "process",
+                                     right_name(Right{static_cast<uint16_t>(call)}), is_dangerous(group_of(*right))});
+    }
+    return "";
   }
 
   LibraryRules& open(const std::string& name) {
@@ -131,6 +148,8 @@ Acceptance accept_events(const Rules& rules, const std::vector<Event>& events) {
 }
 
 std::string Rules::grant_line(const Event& event) const {
+  for (const Culprit& culprit : event.culprits)
+    if (culprit.role == "process") return "";  // no library's entry can help
   Acceptance accepted = accept_events(*this, {event});
   if (!accepted.refusals.empty()) return "";
   std::string lines;

@@ -13,6 +13,7 @@
 #include "core/library/purl.h"
 #include "core/policy/grants.h"
 #include "core/policy/learned.h"
+#include "core/policy/write.h"
 
 namespace libguard {
 namespace {
@@ -162,6 +163,16 @@ std::string names_text(const std::vector<std::string>& names, const char* betwee
   return text;
 }
 
+// What one whitelist names and the other does not.
+std::string calls_beyond(const Policy& a, const Policy& b, Phase phase) {
+  const auto mine = a.calls.find(phase), others = b.calls.find(phase);
+  if (mine == a.calls.end()) return others == b.calls.end() ? "" : "all";
+  std::set<int> beyond;
+  for (const int call : mine->second)
+    if (others == b.calls.end() || others->second.count(call) == 0) beyond.insert(call);
+  return names_text(call_names(beyond));
+}
+
 }  // namespace
 
 Diff diff_profiles(const Profile& a, const Profile& b) { return compare(view_of(a), view_of(b)); }
@@ -176,6 +187,9 @@ Diff diff_policies(const Rules& a, const Rules& b) {
                   diff);
   compare_setting("actions", actions_text(old_policy), actions_text(new_policy), diff);
   compare_setting("phases.serving.starts", old_policy.serving_starts, new_policy.serving_starts, diff);
+  for (const Phase phase : kEveryPhase)
+    compare_setting("phases." + std::string(phase_name(phase)) + ".calls", calls_beyond(old_policy, new_policy, phase),
+                    calls_beyond(new_policy, old_policy, phase), diff);
   compare_setting("phases.init.masters", names_text(old_policy.init_masters), names_text(new_policy.init_masters),
                   diff);
   return diff;

@@ -46,6 +46,8 @@ std::string who_text(const Culprit& culprit, const Event& event) {
   if (culprit.role == "stack") return name + " was on the stack and does not hold " + right;
   if (culprit.role == "spawned")
     return name + " was on the stack when this program was started and does not hold " + right;
+  if (culprit.role == "process")
+    return name + " called " + right + ", which is not on the whitelist of the phase " + printable(event.phase, 16);
   std::string function = event.stack.empty() ? "<program>" : printable(event.stack.front().frame, 200);
   return (function.empty() ? "a function made at run time" : "the function " + function) + " of " + name +
          " was never seen to do this";
@@ -83,6 +85,15 @@ std::string stack_block(const Event& event) {
   return text.empty() ? "    (no frames: a native program)\n" : text;
 }
 
+// The system call itself, of which the right may be one kind.
+Right call_of(std::optional<Right> right) {
+  if (!right) return Right{LG_RIGHT_NO_CALL};
+  for (int call = 0; call < LG_RIGHT_NO_CALL; call++)
+    for (const Right kind : rights_of_call(call))
+      if (kind == *right) return Right{static_cast<uint16_t>(call)};
+  return *right;
+}
+
 std::string indented(const std::string& lines) {
   std::string text = "    ";
   for (char c : lines) text += c == '\n' ? "\n    " : std::string(1, c);
@@ -93,6 +104,10 @@ std::string indented(const std::string& lines) {
 
 std::string advice_without_grant(const Event& event) {
   for (const Culprit& culprit : event.culprits) {
+    if (culprit.role == "process")
+      return "The whitelist of the phase holds for everybody. To allow it, put \"" +
+             right_name(call_of(find_right(event.right_name))) + "\" into phases." + printable(event.phase, 16) +
+             ".calls (and init.calls) of the policy, or use 'libguard policy accept'.";
     if (culprit.purl == kUnknownName)
       return "No grant can allow this: code of unknown origin is never trusted. If it is yours, install it as a "
              "library or put it into the application's directory before the start.";

@@ -68,6 +68,7 @@ bool function_known(const Rules& rules, const Observation& seen) {
 }  // namespace
 
 Judged judge(const Rules& rules, const Observation& seen) {
+  if (!rules.is_listed(seen.phase, seen.right)) return {false, {{seen.caller, "process"}}};
   thread_local const auto kMatrix = std::make_unique<lg_matrix>();
   Subject subject(seen);
   fill_rows(rules, seen, subject.names(), *kMatrix);
@@ -92,6 +93,7 @@ Judged judge(const Rules& rules, const Event& event) {
   for (const Culprit& culprit : event.culprits) {
     bool held = false;
     if (right && culprit.role == "function") held = rules.knows_function(culprit.purl, group_of(*right), function);
+    if (right && culprit.role == "process") held = rules.is_listed(phase, *right);
     for (Role role : kEveryRole)
       if (right && culprit.role == role_name(role)) held = rules.holds(culprit.purl, phase, role, *right);
     if (!held) judged.culprits.push_back(culprit);

@@ -121,6 +121,8 @@ Result<std::string> new_policy(const Profile& profile, const std::string& profil
   Policy policy;
   policy.mode = options.mode;
   policy.serving_starts = profile.target.serving_starts;
+  policy.init_masters = profile.target.masters;
+  policy.calls = options.calls;
   policy.defaults = default_rights();
   policy.profile_file = options.profile_name.empty() ? profile_path : options.profile_name;
   policy.profile_sha256 = sha256_hex(*bytes);

@@ -50,6 +50,7 @@ struct Policy {
   std::map<lg_group, Action> actions;
   std::vector<std::string> init_masters;  // prefork masters that keep init for their new workers
   std::string serving_starts;             // as find_serving_start() reads it; "": told
+  std::map<Phase, std::set<int>> calls;   // whitelist of the phase, whoever makes the call; absent: every call
   std::string digest;                     // sha256 of the text it was loaded from
   // Comment lines above a key: "" head and version, "mode", "libraries", "libraries/PURL", "$" end. Kept by to_yaml().
   std::map<std::string, std::vector<std::string>> comments;
@@ -66,9 +67,10 @@ std::string to_yaml(const Policy& policy);            // the only layout (fmt), 
 std::string to_json(const Policy& policy);            // the same content
 
 struct NewPolicyOptions {
-  bool exact = false;          // by exact right everywhere, not by group
-  Mode mode = Mode::kEnforce;  // written into the policy
-  std::string profile_name;    // the profile as the policy shall name it; empty: profile_path
+  bool exact = false;                    // by exact right everywhere, not by group
+  Mode mode = Mode::kEnforce;            // written into the policy
+  std::string profile_name;              // the profile as the policy shall name it; empty: profile_path
+  std::map<Phase, std::set<int>> calls;  // whitelists to write into it
 };
 // Writes every grant of the profile as a policy text, dangerous ones commented with the stack that needed them.
 // `profile_path`: where the profile is; its bytes are read for the digest.
@@ -90,6 +92,8 @@ class Rules {
   RightSet rights(std::string_view purl, Phase phase, Role role) const;
   bool knows_function(std::string_view purl, lg_group group, std::string_view dotted) const;
   std::vector<std::pair<std::string, std::string>> functions(lg_group group) const;  // (purl as written, dotted)
+  // Is the call on the whitelist of the phase? Judged before everything else, and nobody is exempt.
+  bool is_listed(Phase phase, Right right) const;
   Action action(Right right) const;
   Mode mode() const { return policy_.mode; }
   const Policy& policy() const { return policy_; }
@@ -111,6 +115,7 @@ class Rules {
  private:
   friend struct RulesBuilder;
   Policy policy_;
+  RightSet outside_[LG_PHASES];  // what the whitelists leave out
   Entry unlisted_, unknown_, runtime_, startup_, application_;
   std::map<std::string, Entry, std::less<>> entries_;  // purl as written, and without version
 };

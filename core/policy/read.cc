@@ -208,9 +208,44 @@ class Reader {
     return {};
   }
 
+  Status read_calls(const json& phases, Phase phase) {
+    const std::string key(phase_name(phase));
+    if (!phases.contains(key) || !phases[key].contains("calls")) return {};
+    std::set<int>& calls = policy_.calls[phase];
+    const json& names = phases[key]["calls"];
+    for (size_t i = 0; i < names.size(); i++) {
+      const std::string name = names[i].get<std::string>();
+      const auto right = find_right(name);
+      if (!right || number(*right) >= LG_RIGHT_NO_CALL) {
+        const auto near = suggest(name);
+        return wrong("/phases/" + key + "/calls/" + std::to_string(i),
+                     "'" + printable(name, 80) + "' is no system call",
+                     near ? "did you mean '" + *near + "'?" : "whitelists name calls, without groups or kinds");
+      }
+      calls.insert(number(*right));
+    }
+    return {};
+  }
+
+  // A process only ever loses calls.
+  Status check_calls() const {
+    const auto init = policy_.calls.find(Phase::kInit), serving = policy_.calls.find(Phase::kServing);
+    if (init == policy_.calls.end()) return {};
+    if (serving == policy_.calls.end())
+      return wrong("/phases/init/calls", "a whitelist for init, none for serving", "add phases.serving.calls");
+    for (const int call : serving->second)
+      if (init->second.count(call) == 0)
+        return wrong("/phases/serving/calls", "'" + right_name(Right{static_cast<uint16_t>(call)}) + "' is not in init",
+                     "a process only ever loses calls: add it to phases.init.calls");
+    return {};
+  }
+
   Status read_phases() {
     const json phases = document_.root.value("phases", json::object());
     if (phases.contains("init")) policy_.init_masters = phases["init"].value("masters", std::vector<std::string>());
+    for (const Phase phase : kEveryPhase)
+      if (Status calls = read_calls(phases, phase); !calls) return calls;
+    if (Status narrower = check_calls(); !narrower) return narrower;
     if (!phases.contains("serving")) return {};
     std::string starts = phases["serving"].value("starts", "");
     if (!find_serving_start(starts))

@@ -136,6 +136,22 @@ struct RulesBuilder {
     }
   }
 
+  // Every number that the phase's whitelist does not name, in all its kinds. open and openat share theirs: where one
+  // of them is named, the other passes too.
+  RightSet outside(Phase phase) const {
+    RightSet rights, inside;
+    const auto list = policy.calls.find(phase);
+    if (list == policy.calls.end()) return rights;
+    for (int call = 0; call <= LG_RIGHT_NO_CALL; call++) {
+      const bool listed = list->second.count(call) != 0 || lg_always_allowed(static_cast<uint32_t>(call));
+      RightSet& side = listed ? inside : rights;
+      side.add(Right{static_cast<uint16_t>(call)});
+      for (const Right kind : rights_of_call(call)) side.add(kind);
+    }
+    rights.remove(inside);
+    return rights;
+  }
+
   void build_fixed() {
     RightSet basics = default_rights(), reading, all;
     for (int group = 0; group < LG_GROUPS; group++) all.add(static_cast<lg_group>(group));
@@ -152,6 +168,7 @@ struct RulesBuilder {
 
   Rules finish() {
     rules.policy_ = policy;
+    for (const Phase phase : kEveryPhase) rules.outside_[static_cast<int>(phase)] = outside(phase);
     build_fixed();
     std::set<std::string> names = learned.names();
     for (const auto& [name, unused] : policy.libraries) names.insert(name);
@@ -210,6 +227,8 @@ std::vector<std::pair<std::string, std::string>> Rules::functions(lg_group group
   }
   return all;
 }
+
+bool Rules::is_listed(Phase phase, Right right) const { return !outside_[static_cast<int>(phase)].has(right); }
 
 Action Rules::action(Right right) const {
   auto found = policy_.actions.find(group_of(right));

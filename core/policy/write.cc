@@ -6,6 +6,7 @@
 // Failure: none.
 #include "core/policy/write.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -120,10 +121,35 @@ void write_actions(const Policy& policy, std::string& text) {
   text += " }\n";
 }
 
+// Names in lines, so that a diff shows what changed.
+std::string calls_text(const std::set<int>& calls) {
+  std::string text, line = "    calls: [";
+  const std::vector<std::string> names = call_names(calls);
+  for (size_t i = 0; i < names.size(); i++) {
+    const std::string word = quoted(names[i]) + (i + 1 < names.size() ? "," : "]");
+    if (line.size() + 1 + word.size() > kLineWidth) text += line + "\n", line = "           ";
+    line += (line.back() == '[' ? "" : " ") + word;
+  }
+  return text + line + (names.empty() ? "]\n" : "\n");
+}
+
+void write_whitelists(const Policy& policy, std::string& text) {
+  for (const Phase phase : kEveryPhase) {
+    const auto calls = policy.calls.find(phase);
+    const bool init = phase == Phase::kInit;
+    std::string members;
+    if (init && !policy.init_masters.empty()) members += "    masters: " + list_text(policy.init_masters) + "\n";
+    if (!init && !policy.serving_starts.empty()) members += "    starts: " + quoted(policy.serving_starts) + "\n";
+    if (calls != policy.calls.end()) members += calls_text(calls->second);
+    if (!members.empty()) text += "  " + std::string(phase_name(phase)) + ":\n" + members;
+  }
+}
+
 void write_phases(const Policy& policy, std::string& text) {
-  if (policy.init_masters.empty() && policy.serving_starts.empty()) return;
+  if (policy.init_masters.empty() && policy.serving_starts.empty() && policy.calls.empty()) return;
   write_comments(policy, "phases", "", text);
   text += "phases:\n";
+  if (!policy.calls.empty()) return write_whitelists(policy, text);
   if (!policy.init_masters.empty()) text += "  init: { masters: " + list_text(policy.init_masters) + " }\n";
   if (policy.serving_starts.empty()) return;
   bool plain = policy.serving_starts.find(':') == std::string::npos;
@@ -149,6 +175,13 @@ ordered_json entry_json(const LibraryRules& rules) {
 }
 
 }  // namespace
+
+std::vector<std::string> call_names(const std::set<int>& calls) {
+  std::vector<std::string> names;
+  for (const int call : calls) names.push_back(right_name(Right{static_cast<uint16_t>(call)}));
+  std::sort(names.begin(), names.end());
+  return names;
+}
 
 std::string grants_text(const Grants& grants, bool caller_implies_stack) {
   return flow_text(shortest(grants, caller_implies_stack));
@@ -208,6 +241,8 @@ std::string to_json(const Policy& policy) {
     object["actions"][std::string(group_name(group))] = action_name(action);
   if (!policy.init_masters.empty()) object["phases"]["init"]["masters"] = policy.init_masters;
   if (!policy.serving_starts.empty()) object["phases"]["serving"]["starts"] = policy.serving_starts;
+  for (const auto& [phase, calls] : policy.calls)
+    object["phases"][std::string(phase_name(phase))]["calls"] = call_names(calls);
   return object.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 

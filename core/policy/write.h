@@ -6,6 +6,7 @@
 // Failure: none.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ namespace libguard {
 std::string entry_line(const std::string& name, const LibraryRules& rules);
 // The same for the file: one line where it fits, else one per key; with its indentation and line ends.
 std::string entry_block(const std::string& name, const LibraryRules& rules);
+
+// System calls of a whitelist by name, sorted.
+std::vector<std::string> call_names(const std::set<int>& calls);
 
 // Grants in flow style: ["@file-write"] or { any: [...], caller: [...] }.
 std::string grants_text(const Grants& grants, bool caller_implies_stack);

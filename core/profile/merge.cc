@@ -60,8 +60,11 @@ Profile merge(const Profile& a, const Profile& b) {
   all.target.arch = either(a.target.arch, b.target.arch);
   all.target.kernel = either(a.target.kernel, b.target.kernel);
   all.target.serving_starts = either(a.target.serving_starts, b.target.serving_starts);
+  all.target.masters = united(a.target.masters, b.target.masters);
   all.target.everyday = a.target.everyday && b.target.everyday;
   all.target.runtimes = united(a.target.runtimes, b.target.runtimes);
+  all.code = a.code;
+  for (const auto& [program, files] : b.code) all.code[program].insert(files.begin(), files.end());
   all.completeness = a.completeness;
   for (const auto& [cause, lost] : b.completeness) {
     uint64_t& known = all.completeness[cause];

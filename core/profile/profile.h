@@ -51,6 +51,7 @@ struct Profile {
     std::vector<std::string> command;
     std::string arch = "x86_64", kernel;
     std::vector<std::string> runtimes;  // "cpython 3.11.2"
+    std::vector<std::string> masters;   // prefork masters that stayed in init
     std::string serving_starts;         // what made processes serving in the recording; "": they were told
     bool everyday = false;              // @base and @io were looked at too
     bool operator==(const Target&) const = default;
@@ -59,6 +60,7 @@ struct Profile {
   using Rights = std::map<Phase, std::map<Role, RightSet>>;
   std::map<std::string, Rights> libraries;
   std::map<std::string, std::map<Phase, RightSet>> processes;  // executable -> union
+  std::map<std::string, std::set<std::string>> code;           // executable -> files whose code it had mapped
   std::map<std::string, uint64_t> completeness;                // losses per cause; empty or all 0: complete
   struct Run {
     std::string started;  // RFC 3339, UTC

@@ -61,6 +61,16 @@ std::string processes_text(const Profile& profile) {
   return block(processes, 1, '{', '}');
 }
 
+std::string code_text(const Profile& profile) {
+  std::vector<std::string> programs;
+  for (const auto& [executable, files] : profile.code) {
+    std::vector<std::string> lines;
+    for (const std::string& file : files) lines.push_back(line(file));
+    programs.push_back(member(executable, block(lines, 2, '[', ']')));
+  }
+  return block(programs, 1, '{', '}');
+}
+
 std::string observation_line(const Observation& seen) {
   ordered_json object{{"caller", seen.caller}, {"right", right_name(seen.right)}, {"phase", phase_name(seen.phase)}};
   object["direct"] = seen.direct;
@@ -80,6 +90,7 @@ std::string to_json(const Profile& profile) {
   if (!profile.target.kernel.empty()) target["kernel"] = profile.target.kernel;
   target["runtimes"] = profile.target.runtimes;
   if (!profile.target.serving_starts.empty()) target["serving_starts"] = profile.target.serving_starts;
+  if (!profile.target.masters.empty()) target["masters"] = profile.target.masters;
   if (profile.target.everyday) target["everyday"] = true;
   std::vector<std::string> runs, observations;
   for (const Profile::Run& run : profile.runs)
@@ -96,6 +107,7 @@ std::string to_json(const Profile& profile) {
       member("observations", block(observations, 1, '[', ']')),
       member("runs", block(runs, 1, '[', ']')),
   };
+  if (!profile.code.empty()) members.insert(members.begin() + 5, member("code", code_text(profile)));
   return block(members, 0, '{', '}') + "\n";
 }
 

@@ -66,8 +66,11 @@ void read_facts(const json& document, Profile& profile) {
     profile.target.kernel = target->value("kernel", "");
     profile.target.runtimes = names(*target, "runtimes");
     profile.target.serving_starts = target->value("serving_starts", "");
+    profile.target.masters = names(*target, "masters");
     profile.target.everyday = target->value("everyday", false);
   }
+  if (auto code = document.find("code"); code != document.end())
+    profile.code = code->get<std::map<std::string, std::set<std::string>>>();
   if (auto losses = document.find("completeness"); losses != document.end())
     profile.completeness = losses->get<std::map<std::string, uint64_t>>();
   if (auto runs = document.find("runs"); runs != document.end())

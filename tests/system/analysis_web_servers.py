@@ -187,7 +187,8 @@ def apache_modules():
     return [f"/usr/lib/apache2/modules/mod_{name}.so" for name in APACHE_MODULES] + glob.glob("/usr/lib/*/apr-util-1/apr_dbm_*.so")
 
 
-def apache2(tracer, directory):
+def apache2(tracer, directory, programs=True):
+    """`programs`: with CGI and a log that is piped into a program."""
     backend, port, tls = serve(directory), free_port(), free_port()
     key, cert = certificate(directory)
     root, cgi = os.path.join(directory, "root"), os.path.join(directory, "cgi")
@@ -202,10 +203,13 @@ def apache2(tracer, directory):
     os.chmod(os.path.join(cgi, "script"), 0o755)
     with open(os.path.join(directory, "passwords"), "w", encoding="ascii") as file:
         file.write("user:$apr1$abcdefgh$kZ/dZb0Yk0HmKbRqhTPE..\n")
-    modules = "\n".join(f"LoadModule {name}_module {path}" for name, path in zip(APACHE_MODULES, apache_modules()))
+    modules = "\n".join(f"LoadModule {name}_module {path}" for name, path in zip(APACHE_MODULES, apache_modules())
+                        if programs or name != "cgid")
     configuration = os.path.join(directory, "apache.conf")
     with open(configuration, "w", encoding="ascii") as file:
-        file.write(APACHE_CONFIGURATION.format(d=directory, p=port, t=tls, c=cert, k=key, b=backend.server_port, modules=modules,
+        lines = APACHE_CONFIGURATION.splitlines(keepends=True)
+        text = "".join(line for line in lines if programs or not line.startswith(("ScriptSock", 'CustomLog "|')))
+        file.write(text.format(d=directory, p=port, t=tls, c=cert, k=key, b=backend.server_port, modules=modules,
                                                user="User nobody\nGroup nogroup" if os.geteuid() == 0 else ""))
     process = subprocess.Popen([*tracer, "/usr/sbin/apache2", "-DFOREGROUND", "-f", configuration, "-d", directory], **QUIET)
     try:

@@ -13,6 +13,7 @@ import subprocess
 import time
 
 from analysis_processes import QUIET, children, free_port, serve, stop, wait_for
+from analysis_lighttpd import lighttpd, lighttpd_modules
 from analysis_web_servers import apache2, apache_modules, nginx
 
 
@@ -232,4 +233,5 @@ WORKLOADS = {
     "memcached": ("/usr/bin/memcached", memcached, list),
     "apache2": ("/usr/sbin/apache2", apache2, apache_modules),
     "redis": ("/usr/bin/redis-server", redis, list),
+    "lighttpd": ("/usr/sbin/lighttpd", lighttpd, lighttpd_modules),
 }

@@ -103,6 +103,23 @@ class GuardTest : public ::testing::Test {
   std::vector<Event> events_;
 };
 
+TEST_F(GuardTest, WhitelistHoldsForTheRuntimeAndIsNotifiedFromTheStart) {
+  auto guard = make("version: 1\nmode: enforce\nphases: { serving: { calls: [read] } }\nactions: { \"@io\": kill }\n",
+                    Mode::kEnforce);
+  const Right write = *find_right("write"), read = *find_right("read");
+  EXPECT_EQ(guard->outcomes()[number(write)], Outcome::kNotify);
+  EXPECT_EQ(guard->outcomes()[number(read)], Outcome::kAllow);
+  lg_subject subject = subject_of({LibraryId::kRuntime});
+  FixedFrames frames({{LibraryId::kRuntime, 0, "io.write"}});
+  Call call{1, 1, 0, write, 1, {}, &subject, &frames};
+  EXPECT_EQ(guard->decide(call).kind, Decision::kAllow);
+  subject.phase = LG_SERVING;
+  EXPECT_EQ(guard->decide(call).kind, Decision::kKill);
+  ASSERT_EQ(events_.size(), 1u);
+  EXPECT_EQ(events_[0].role, "process");
+  EXPECT_EQ(events_[0].action, "kill");
+}
+
 TEST_F(GuardTest, RefusesAndNamesTheCulprit) {
   auto guard = make("version: 1\nmode: enforce\n", Mode::kEnforce);
   lg_subject subject = subject_of({LibraryId::kUnknown, LibraryId::kApplication});

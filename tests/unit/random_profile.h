@@ -23,6 +23,10 @@ class RandomProfile {
     profile.target.command = {"python3", "app.py"};
     profile.target.kernel = below(2) ? "6.1" : "6.12";
     profile.target.runtimes = {below(2) ? "cpython 3.11.2" : "cpython 3.12.1"};
+    for (unsigned i = below(4); i > 0; i--)
+      profile.code["/bin/p" + std::to_string(below(2))].insert("/lib/" + std::to_string(below(5)));
+    profile.target.everyday = below(2) != 0;
+    for (unsigned i = below(3); i > 0; i--) profile.target.masters.push_back("m" + std::to_string(i));
     profile.completeness["unknown_frames"] = below(3);
     profile.runs.push_back({"2026-01-0" + std::to_string(1 + below(9)) + "T00:00:00Z", 1.5, below(1000), "0.1.0"});
     for (int i = 0; i < observations; i++) profile.observations.push_back(observation(holdable));

@@ -32,6 +32,7 @@ struct GuardOptions {
   std::string client_path;             // libguard_preload.so: speaks for nobody on a C stack
   std::vector<std::string> own_files;  // absolute: policy, profile, our own executables; protected under enforce
   std::string events_path;             // JSON lines; empty: none
+  std::vector<std::string> masters;    // prefork masters that keep init; for the profile
   std::string serving_starts;          // for the profile; as find_serving_start() reads it
   std::function<void(pid_t, bool forked)> on_birth;  // see Handler::on_birth
   std::function<void(const Event&)> on_event;        // each new kind of deviation, on the serving thread
@@ -50,7 +51,8 @@ class Guard final : public Handler {
   Mode mode() const;
   bool denies(Right right) const;  // does a verdict of culprits make the call fail, under enforce?
   bool recording() const;
-  bool grants(lg_group group) const;  // does the policy let anybody but the runtime have some of it?
+  bool is_listed_always(Right right) const;  // on the whitelists of all phases
+  bool grants(lg_group group) const;         // does the policy let anybody but the runtime have some of it?
 
   Decision decide(const Call& call) override;
   ProgramInfo on_program(const ProgramBirth& birth) override;
@@ -83,6 +85,8 @@ class Guard final : public Handler {
 
  private:
   struct State;
+  Decision refuse(const Call& call, const lg_verdict& verdict);
+  Decision refuse_unlisted(const Call& call);
   explicit Guard(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Broad use of lighttpd: see analysis_workloads.py."""
+
+import glob
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import time
+
+from analysis_processes import QUIET, children, free_port, serve, stop, wait_for
+
+MODULES = "accesslog auth authn_file dirlisting extforward proxy ssi status userdir".split()
+# ssi.exec is a program of the server's own.
+CONFIGURATION = """
+server.modules = ("mod_rewrite", "mod_redirect", "mod_access", "mod_alias", "mod_setenv", "mod_expire", "mod_simple_vhost",
+  "mod_evhost", {modules})
+server.document-root = "{d}/root"
+server.bind = "127.0.0.1"
+server.port = {p}
+server.pid-file = "{d}/pid"
+server.errorlog = "{d}/error.log"
+accesslog.filename = "{d}/access.log"
+server.upload-dirs = ("{d}/upload")
+server.max-request-size = 4096
+{user}
+index-file.names = ("index.html")
+mimetype.assign = (".txt" => "text/plain", ".html" => "text/html")
+dir-listing.activate = "enable"
+ssi.extension = (".shtml")
+status.status-url = "/status"
+url.redirect = ("^/moved$" => "/small.txt")
+url.rewrite-once = ("^/other$" => "/small.txt")
+$HTTP["url"] =~ "^/private/" {{
+  auth.backend = "plain"
+  auth.backend.plain.userfile = "{d}/passwords"
+  auth.require = ("" => ("method" => "basic", "realm" => "x", "require" => "valid-user"))
+}}
+$HTTP["url"] =~ "^/proxy/" {{ proxy.server = ("" => (("host" => "127.0.0.1", "port" => {b}))) }}
+$HTTP["url"] =~ "^/dead/" {{ proxy.server = ("" => (("host" => "127.0.0.1", "port" => 1))) }}
+$HTTP["url"] =~ "^/expires/" {{ expire.url = ("" => "access 1 hours") }}
+$SERVER["socket"] == "{d}/socket" {{ }}
+"""
+
+
+def lighttpd_modules():
+    return glob.glob("/usr/lib/lighttpd/*.so")
+
+
+def lighttpd(tracer, directory):
+    backend, port = serve(directory), free_port()
+    root = os.path.join(directory, "root")
+    for folder in (root, os.path.join(root, "list"), os.path.join(root, "private"), os.path.join(directory, "upload")):
+        os.makedirs(folder, exist_ok=True)
+        os.chmod(folder, 0o777)
+    for name, size in (("small.txt", 100), ("big.txt", 3_000_000), ("index.html", 50), ("private/x", 10)):
+        with open(os.path.join(root, name), "wb") as file:
+            file.write(b"0123456789" * (size // 10))
+    with open(os.path.join(root, "page.shtml"), "w", encoding="ascii") as file:
+        file.write('<!--#echo var="DATE_LOCAL" --><!--#include file="small.txt" --><!--#flastmod file="small.txt" -->\n')
+    with open(os.path.join(directory, "passwords"), "w", encoding="ascii") as file:
+        file.write("user:p\n")
+    configuration = os.path.join(directory, "lighttpd.conf")
+    with open(configuration, "w", encoding="ascii") as file:
+        file.write(CONFIGURATION.format(d=directory, p=port, b=backend.server_port, modules=", ".join(f'"mod_{name}"' for name in MODULES),
+                                        user='server.username = "nobody"\nserver.groupname = "nogroup"' if os.geteuid() == 0 else ""))
+    process = subprocess.Popen([*tracer, "/usr/sbin/lighttpd", "-D", "-f", configuration], **QUIET)
+    try:
+        wait_for(port)
+        requests(port, directory)
+        time.sleep(1)  # at rest
+        requests(port, directory)
+        for pid in children(process.pid):
+            os.kill(pid, signal.SIGHUP)  # logs anew
+        time.sleep(1)
+        requests(port, directory)
+        for pid in children(process.pid):
+            os.kill(pid, signal.SIGINT)  # ends when it is done
+        process.wait(60)
+    finally:
+        if process.poll() is None:
+            stop(process)
+        backend.shutdown()
+
+
+def requests(port, directory):
+    for path in ("/", "/small.txt", "/big.txt", "/list/", "/page.shtml", "/status", "/status?auto", "/moved", "/other", "/proxy/a", "/dead/",
+                 "/private/x", "/expires/", "/~nobody/", "/none", "/%00", "/../x"):
+        for headers in ({}, {"Authorization": "Basic dXNlcjpw", "Accept-Encoding": "gzip"}, {"Range": "bytes=0-9,20-29"},
+                        {"If-Modified-Since": "Sun, 06 Nov 2044 08:49:37 GMT"}):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            try:
+                connection.request("GET", path, headers=headers)
+                connection.getresponse().read()
+            except (OSError, http.client.HTTPException):
+                pass
+            connection.close()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    for method, path, body in (("POST", "/proxy/", b"z" * 500_000), ("PUT", "/x", b"y"), ("HEAD", "/small.txt", None), ("OPTIONS", "/", None),
+                               ("BAD", "/", None), ("POST", "/small.txt", b"w" * 6_000_000)):
+        try:
+            connection.request(method, path, body=body)
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+    connection.close()
+    for payload in (b"garbage\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n"):
+        with socket.create_connection(("127.0.0.1", port), 5) as raw:
+            raw.sendall(payload)
+    try:
+        with socket.socket(socket.AF_UNIX) as local:
+            local.connect(os.path.join(directory, "socket"))
+            local.sendall(b"GET /big.txt HTTP/1.0\r\n\r\n")
+            while local.recv(65536):
+                pass
+    except OSError:
+        pass
