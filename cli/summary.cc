@@ -61,6 +61,10 @@ std::string summary_json(const Guard::Summary& summary, const NotifyBackend& bac
   json["kinds"] = summary.kinds;
   json["losses"] = summary.losses;
   json["counters"] = backend.counters();
+  nlohmann::ordered_json notified = nlohmann::ordered_json::object();
+  for (int nr = 0; nr < 512; nr++)
+    if (uint64_t count = backend.notified(nr)) notified[std::string(right_name(static_cast<Right>(nr)))] = count;
+  json["notified"] = notified;
   return json.dump(2) + "\n";
 }
 

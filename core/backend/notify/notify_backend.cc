@@ -163,6 +163,7 @@ void NotifyBackend::answered(bool delivered) {
 
 void NotifyBackend::handle(const seccomp_notif& call) {
   counts_.calls++;
+  notified_[static_cast<uint32_t>(call.data.nr) & 511]++;
   current_ = call.id;
   has_subject_ = false;
   const auto tid = static_cast<pid_t>(call.pid);

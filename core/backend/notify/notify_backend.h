@@ -58,6 +58,7 @@ class NotifyBackend {
 
   Counters counters() const;  // causes with a count above 0
   uint64_t calls() const { return counts_.calls; }
+  uint64_t notified(int nr) const { return notified_[static_cast<uint32_t>(nr) & 511]; }  // calls of this number
   size_t processes() const { return tasks_.processes(); }
   size_t threads() const { return tasks_.threads(); }
   // The phase of a process, from outside (`libguard phase`). Takes effect at its next call. Any thread.
@@ -96,6 +97,7 @@ class NotifyBackend {
   Channel channel_;
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<Watcher> watcher_;
+  uint64_t notified_[512] = {};
   uint8_t traits_[512] = {};  // what a call of this number needs besides a verdict
   bool dangerous_[LG_MAX_RIGHTS] = {};
   lg_subject subject_{};  // of the call being handled
