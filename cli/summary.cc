@@ -15,6 +15,7 @@ namespace libguard {
 Counters losses_of(const Counters& counters) {
   // The other counters are amounts of work.
   static const std::set<std::string> kLosses = {"unknown_makers",
+                                                "unmet",
                                                 "unknown_images",
                                                 "handoffs_lost",
                                                 "native_scans_failed",

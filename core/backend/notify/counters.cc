@@ -17,6 +17,7 @@ Counters NotifyBackend::counters() const {
       {"programs", counts_.programs},
       {"tasks", counts_.births},
       {"died_waiting", counts_.died_waiting},
+      {"unmet", counts_.unmet},
       {"unknown_makers", counts_.unknown_makers},
       {"unknown_images", counts_.unknown_images},
       {"no_hello", counts_.no_hello},

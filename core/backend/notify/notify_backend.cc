@@ -171,8 +171,10 @@ void NotifyBackend::handle(const seccomp_notif& call) {
   Thread* thread = tasks_.find(tid);
   if (!thread) thread = tasks_.meet(tid);
   if (thread && !thread->process->execs.empty()) thread = tasks_.settle_exec(*thread);
-  if (!thread || thread->tid != tid) {  // gone meanwhile: the answer reaches nobody, and if it does, nothing happens
-    answered(listener_->refuse(call.id, EPERM));
+  if (!thread || thread->tid != tid) {  // gone meanwhile: the answer mostly reaches nobody
+    const bool waiting = listener_->refuse(call.id, EPERM);
+    if (waiting) counts_.unmet++;
+    answered(waiting);
     return;
   }
   if (!thread->process->vforks.empty()) tasks_.end_vfork(*thread);

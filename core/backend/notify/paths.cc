@@ -24,6 +24,7 @@ namespace {
 
 constexpr uint64_t kWriting = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY);
 constexpr unsigned kMemoryMajor = 1, kFirstPtsMajor = 136, kLastPtsMajor = 143;  // null, zero, full; pseudo terminals
+constexpr uint64_t kSettable = O_APPEND | O_DIRECT | O_NOATIME;  // with O_NONBLOCK, what F_SETFL changes
 constexpr int kMaxLinks = 8;
 
 // Devices that open at once and without effect.
@@ -51,7 +52,7 @@ Paths::Outcome give(int fd, uint64_t flags) {
 // Never waits for a lease or a FIFO: the supervisor must not block.
 int open_held(const char* name, uint64_t flags, uint64_t mode) {
   int fd = open(name, static_cast<int>(flags) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, static_cast<mode_t>(mode));
-  if (fd >= 0 && (flags & O_NONBLOCK) == 0) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+  if (fd >= 0 && (flags & O_NONBLOCK) == 0) fcntl(fd, F_SETFL, static_cast<int>(flags & kSettable));
   return fd;
 }
 

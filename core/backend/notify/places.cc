@@ -13,6 +13,7 @@
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -32,6 +33,9 @@ bool is_proc(int fd) {
   return fstatfs(fd, &info) == 0 && info.f_type == PROC_SUPER_MAGIC;
 }
 
+// What lies on a block device is no procfs: its device has no major number.
+bool is_proc(int fd, const struct stat& info) { return major(info.st_dev) == 0 && is_proc(fd); }
+
 std::string path_of(int fd) {
   char name[40], text[PATH_MAX + 16];
   std::snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
@@ -39,11 +43,16 @@ std::string path_of(int fd) {
   return size > 0 ? std::string(text, static_cast<size_t>(size)) : std::string();
 }
 
+int look(int fd, Place* out) {
+  out->fd = fd;
+  if (fstat(fd, &out->info) != 0) return errno;
+  out->on_proc = is_proc(fd, out->info);
+  return 0;
+}
+
 int finish(int fd, Place* out) {
   Place place;
-  place.fd = fd;
-  if (fstat(fd, &place.info) != 0) return errno;
-  place.on_proc = is_proc(fd);
+  if (int error = look(fd, &place)) return error;
   place.path = path_of(fd);
   *out = std::move(place);
   return 0;
@@ -179,23 +188,28 @@ bool read_path(Process& process, uint64_t address, std::string* out, int* error)
 int find_place(const Thread& thread, int dirfd, const std::string& path, bool follow, Place* out) {
   if (path.empty()) return ENOENT;
   const bool absolute = path[0] == '/';
-  int base = absolute ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : open_base(thread, dirfd);
-  if (base < 0) return errno;
+  int base = absolute ? AT_FDCWD : open_base(thread, dirfd);
+  if (base < 0 && !absolute) return errno;
   open_how how{};
   how.flags = O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW);
   how.resolve = RESOLVE_NO_MAGICLINKS;
   auto fd = static_cast<int>(syscall(SYS_openat2, base, path.c_str(), &how, sizeof(how)));
   int error = fd < 0 ? errno : 0;
-  if (fd >= 0 && !is_proc(fd)) {
-    close(base);
-    return finish(fd, out);
-  }
-  if (fd >= 0) close(fd);
-  // Only procfs knows the supervisor from the thread; a failure elsewhere is the thread's own.
-  if (fd < 0 && error != ELOOP && !mentions_proc(path)) {
-    close(base);
+  if (fd >= 0) {
+    Place place;
+    error = look(fd, &place);
+    if (error == 0 && !place.on_proc) {
+      if (!absolute) close(base);
+      place.path = path_of(fd);
+      *out = std::move(place);
+      return 0;
+    }
+  } else if (error != ELOOP && !mentions_proc(path)) {
+    // Only procfs knows the supervisor from the thread; a failure elsewhere is the thread's own.
+    if (!absolute) close(base);
     return error;
   }
+  if (absolute && (base = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0) return errno;
   return Steps(thread, base).go(path, follow, out);
 }
 

@@ -10,6 +10,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -92,6 +93,14 @@ uint64_t read_start_time(pid_t tid) {
   const char* at = std::strrchr(text, ')');  // the name may hold anything
   for (int skipped = 0; at && skipped < 20; skipped++) at = std::strchr(at + 1, ' ');
   return at ? std::strtoull(at + 1, nullptr, 10) : 0;
+}
+
+uint64_t clock_ticks() {
+  static const auto per_second = static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<uint64_t>(now.tv_sec) * per_second +
+         static_cast<uint64_t>(now.tv_nsec) / (1000000000 / per_second);
 }
 
 std::string read_proc_link(pid_t pid, const char* name) {

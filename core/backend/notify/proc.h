@@ -29,6 +29,7 @@ bool read_status(pid_t tid, TaskStatus* out);
 
 // Start of the task since boot in clock ticks: tells a task from an earlier one with the same number. 0: gone.
 uint64_t read_start_time(pid_t tid);
+uint64_t clock_ticks();  // now, as read_start_time() counts
 
 // Target of a link below /proc, "" if it cannot be read.
 std::string read_proc_link(pid_t pid, const char* name);

@@ -111,7 +111,6 @@ void Tasks::begin_program(Process& process, const ImageId& image, const LibraryS
 Status Tasks::adopt_door(pid_t pid) {
   auto owned = std::make_unique<Process>();
   owned->pid = owned->own_pid = pid;
-  owned->start_time = read_start_time(pid);
   owned->memory = std::make_unique<ProcessMemory>(pid);
   owned->program = std::make_shared<Program>();
   owned->program->door = true;
@@ -133,7 +132,6 @@ Status Tasks::adopt_running(pid_t pid) {
   auto owned = std::make_unique<Process>();
   owned->pid = pid;
   owned->own_pid = status.own_tgid;
-  owned->start_time = read_start_time(pid);
   owned->memory = std::make_unique<ProcessMemory>(pid);
   Process& process = *(processes_[pid] = std::move(owned));
   open_descriptors(process);

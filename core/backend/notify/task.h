@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <unordered_set>
@@ -54,10 +55,10 @@ struct Process;
 struct Thread {
   pid_t tid = 0;
   Process* process = nullptr;
-  uint64_t robust = 0;      // head of its robust list; 0: none seen
-  uint64_t start_time = 0;  // read when it was met
-  LibrarySet inherited;     // its maker's active and inherited libraries
-  uint16_t maker = 0;       // caller when it was made, or when its program was started; 0: not known
+  uint64_t robust = 0;   // head of its robust list; 0: none seen
+  uint64_t met_at = 0;   // clock ticks: it had started by then; what has its number and started later is another
+  LibrarySet inherited;  // its maker's active and inherited libraries
+  uint16_t maker = 0;    // caller when it was made, or when its program was started; 0: not known
   ThreadCache cache;
   std::unique_ptr<StackNote> borrowed;  // vfork child: its maker's stack, until exec
   lg_handoff handoff{};                 // in force
@@ -87,7 +88,6 @@ constexpr int8_t kChangesRights = -2;  // it made a call that changes them: look
 struct Process {
   pid_t pid = 0;
   pid_t own_pid = 0;  // as it sees itself
-  uint64_t start_time = 0;
   int pidfd = -1;
   std::shared_ptr<Program> program;
   std::unique_ptr<ProcessMemory> memory;
@@ -105,7 +105,7 @@ struct Process {
     LibrarySet inherited;
     uint16_t maker = 0;
   };
-  std::unordered_map<uint64_t, Unborn> unborn;  // by the tls of threads being made
+  std::map<uint64_t, Unborn> unborn;  // by the tls of threads being made
   std::unordered_map<uint32_t, lg_handoff> handoffs;
   std::unordered_set<pid_t> tids;
   size_t sweep_at = 64;  // look for ended threads when there are this many
@@ -116,6 +116,7 @@ struct Process {
 struct NotifyCounters {
   uint64_t calls = 0, judged = 0, refused = 0, births = 0, programs = 0;
   uint64_t died_waiting = 0;    // targets that ended while they waited
+  uint64_t unmet = 0;           // callers that could not be looked at, and were refused
   uint64_t unknown_makers = 0;  // tasks whose maker was not found
   uint64_t unknown_images = 0;  // programs that could not be described
   uint64_t no_hello = 0;        // judged calls of a language runtime before its hello

@@ -6,6 +6,7 @@
 // Failure: see tasks.h; every miss is counted in NotifyCounters.
 #include "core/backend/notify/tasks.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/syscall.h>
@@ -21,6 +22,17 @@ constexpr size_t kMaxOrphans = 1024;
 constexpr size_t kMaxUnborn = 65536;
 // struct pthread begins at the tls address; the robust list's head lies inside it.
 constexpr uint64_t kThreadStructBytes = 4096;
+
+// The thread being made whose robust list this is.
+auto made_with(std::map<uint64_t, Process::Unborn>& unborn, uint64_t head) {
+  auto at = unborn.upper_bound(head);
+  if (at == unborn.begin()) return unborn.end();
+  --at;
+  return head - at->first < kThreadStructBytes ? at : unborn.end();
+}
+
+// Asks the kernel, and sends nothing. EPERM is the answer about a thread of another user.
+bool has_thread(pid_t pid, pid_t tid) { return syscall(SYS_tgkill, pid, tid, 0) == 0 || errno == EPERM; }
 
 }  // namespace
 
@@ -44,7 +56,7 @@ Thread& Tasks::add_thread(Process& process, pid_t tid, uint64_t robust) {
   thread->tid = tid;
   thread->process = &process;
   thread->robust = robust;
-  thread->start_time = tid == process.pid ? process.start_time : read_start_time(tid);
+  thread->met_at = clock_ticks();
   process.tids.insert(tid);
   counters_.births++;
   Thread& added = *(threads_[tid] = std::move(thread));
@@ -83,7 +95,6 @@ Process* Tasks::add_process(pid_t pid, const TaskStatus& status, uint64_t head) 
   Process& child = *owned;
   child.pid = pid;
   child.own_pid = status.own_tgid;
-  child.start_time = read_start_time(pid);
   child.memory = std::make_unique<ProcessMemory>(pid);
   processes_[pid] = std::move(owned);
   open_descriptors(child);
@@ -188,8 +199,7 @@ bool Tasks::take_vfork(Thread& child, Process* parent) {
 void Tasks::inherit_thread(Thread& thread, uint64_t head) {
   auto& unborn = thread.process->unborn;
   if (head != 0) {
-    for (auto at = unborn.begin(); at != unborn.end(); ++at) {
-      if (head < at->first || head - at->first >= kThreadStructBytes) continue;
+    if (auto at = made_with(unborn, head); at != unborn.end()) {
       thread.inherited = at->second.inherited;
       thread.maker = at->second.maker;
       unborn.erase(at);
@@ -201,6 +211,13 @@ void Tasks::inherit_thread(Thread& thread, uint64_t head) {
   }
   counters_.unknown_makers++;
   thread.inherited.add(LibraryId::kUnknown);
+}
+
+// The process that lets a thread with this robust list be made, if this is a thread of it. Spares a look into /proc.
+Process* Tasks::expecting(pid_t tid, uint64_t head) {
+  for (auto& [pid, process] : processes_)
+    if (made_with(process->unborn, head) != process->unborn.end() && has_thread(pid, tid)) return process.get();
+  return nullptr;
 }
 
 Thread* Tasks::meet(pid_t tid) {
@@ -232,7 +249,7 @@ bool Tasks::on_robust_list(pid_t tid, uint64_t head) {
     settle_exec(*known);
     known = find(tid);
   }
-  if (known && known->start_time == read_start_time(tid)) {
+  if (const uint64_t started = known ? read_start_time(tid) : 0; started != 0 && started <= known->met_at) {
     // Would point the walk at another thread's state.
     if (known->robust != 0 || known->borrowed) return false;
     known->robust = head;
@@ -243,6 +260,10 @@ bool Tasks::on_robust_list(pid_t tid, uint64_t head) {
       drop_process(tid);
     else
       drop_thread(tid);
+  }
+  if (Process* maker = expecting(tid, head)) {
+    inherit_thread(add_thread(*maker, tid, head), head);
+    return true;
   }
   TaskStatus status;
   if (!read_status(tid, &status)) return true;  // gone; nothing will come of it

@@ -78,6 +78,7 @@ class Tasks {
   bool foreign_environment(pid_t pid);
   bool take_fork(Thread& child, Process* parent, uint64_t head);
   bool take_vfork(Thread& child, Process* parent);
+  Process* expecting(pid_t tid, uint64_t head);
   void inherit_thread(Thread& thread, uint64_t head);
   void sweep(Process& process);
   void retire(Process& process);  // its walker's counts are kept

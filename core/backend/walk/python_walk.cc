@@ -157,10 +157,13 @@ PythonWalker::Seen PythonWalker::read_cached(uint64_t fs, ThreadCache& cache) {
     if (end > read) break;
     pages.filled(i, cache.pages[i]);
   }
-  // A freed state may look whole, but nothing links to it. A second interpreter may hold more of this thread's frames.
-  if (link != cache.state || lg_python_link(&offsets_, state) != cache.link || interpreters != cache.interpreters ||
-      lg_load(state, offsets_.state_thread) != fs)
-    return Seen::kSearch;
+  // A second interpreter may hold more of this thread's frames.
+  if (interpreters != cache.interpreters || lg_load(state, offsets_.state_thread) != fs) return Seen::kSearch;
+  if (const uint64_t now = lg_python_link(&offsets_, state); now != cache.link) {  // other threads came or went
+    if (!memory_.read(now, &link)) return Seen::kSearch;
+    cache.link = now;
+  }
+  if (link != cache.state) return Seen::kSearch;  // a freed state may look whole, but nothing links to it
 
   // The cframe stands on the C stack, as the entry frames of 3.12 do: one more page like theirs.
   lg_python_cursor cursor{};
@@ -176,15 +179,17 @@ bool PythonWalker::take_named(uint64_t fs, ThreadCache& cache) {
   cache.state = 0;
   const uint64_t named = only_interpreter_ ? own_word_.read(memory_, fs) : 0;
   if (!named) return false;
-  uint64_t first = 0, next = 0, owner = 0;
+  uint64_t first = 0, next = 0;
+  uint8_t bytes[LG_STATE_BYTES];
   Batch batch;
   batch.add(&first, program_.interpreters, sizeof(first));
   batch.add(&next, only_interpreter_ + offsets_.interpreter_next, sizeof(next));
-  batch.add(&owner, named + offsets_.state_interpreter, sizeof(owner));
+  batch.add(bytes, named, sizeof(bytes));
   if (memory_.read_batch(batch.to, batch.from, batch.count) != batch.bytes) return false;
-  if (first != only_interpreter_ || next || owner != only_interpreter_) return false;
+  if (first != only_interpreter_ || next || lg_load(bytes, offsets_.state_interpreter) != only_interpreter_)
+    return false;
   stacks_.clear();
-  if (!open_state({named, fs, 0}, cache)) return false;
+  if (!open_state({named, fs, 0}, bytes, cache)) return false;
   counts_.named++;
   cache.state = named;
   cache.interpreters = only_interpreter_;
@@ -231,19 +236,22 @@ bool PythonWalker::search_once(pid_t tid, uint64_t fs, lg_python_search& search,
   if (lg_python_confirm(&reader, &offsets_, &program_, &search) != LG_STEP_END) return false;
   if (search.interpreters_seen > 1) {
     for (const SeenState& seen : states_of_thread(states_, fs, tid == memory_.pid()))
-      if (!open_state(seen, cache)) return false;
+      if (!reopen_state(seen, cache)) return false;
   } else {
     for (const SeenState& seen : states_)
-      if (seen.thread == fs && !open_state(seen, cache)) return false;
+      if (seen.thread == fs && !reopen_state(seen, cache)) return false;
   }
   return true;
 }
 
-// A state that the search found, read again: it must still be linked and still carry the same thread.
-bool PythonWalker::open_state(const SeenState& seen, ThreadCache& cache) {
+bool PythonWalker::reopen_state(const SeenState& seen, ThreadCache& cache) {
   uint8_t bytes[LG_STATE_BYTES];
+  return memory_.read(seen.state, &bytes) && open_state(seen, bytes, cache);
+}
+
+// A state that was found, as read just now: it must still be linked and still carry the same thread.
+bool PythonWalker::open_state(const SeenState& seen, const uint8_t* bytes, ThreadCache& cache) {
   uint64_t linked = 0;
-  if (!memory_.read(seen.state, &bytes)) return false;
   cache.link = lg_python_link(&offsets_, bytes);
   if (!memory_.read(cache.link, &linked) || linked != seen.state) return false;
   if (lg_load(bytes, offsets_.state_thread) != seen.thread) return false;

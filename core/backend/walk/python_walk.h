@@ -87,7 +87,8 @@ class PythonWalker {
   bool take_named(uint64_t fs, ThreadCache& cache);
   bool search(pid_t tid, uint64_t fs, ThreadCache& cache);
   bool search_once(pid_t tid, uint64_t fs, lg_python_search& search, ThreadCache& cache);
-  bool open_state(const SeenState& seen, ThreadCache& cache);
+  bool reopen_state(const SeenState& seen, ThreadCache& cache);
+  bool open_state(const SeenState& seen, const uint8_t* bytes, ThreadCache& cache);
   void walk_stacks(ThreadCache& cache);
   void walk_frames(lg_python_cursor& cursor);
   void reduce(lg_stack* out);
