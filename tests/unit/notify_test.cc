@@ -266,7 +266,7 @@ TEST_F(TasksTest, AReusedNumberIsAnotherTask) {
   ASSERT_NE(thread, nullptr);
   thread->inherited.add(static_cast<LibraryId>(33));
   EXPECT_FALSE(tasks.on_robust_list(child, 0x1000)) << "a living thread has one already";
-  thread->start_time--;  // as if the number had been another thread's
+  thread->met_at = read_start_time(child) - 1;  // as if the number had been another thread's
   EXPECT_TRUE(tasks.on_robust_list(child, 0x1000));
   thread = tasks.find(child);
   ASSERT_NE(thread, nullptr);
