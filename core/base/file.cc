@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 namespace libguard {
@@ -52,6 +53,22 @@ bool write_all(int fd, std::string_view bytes) {
   return true;
 }
 
+// A device or a FIFO (-o /dev/null) stays what it is.
+Status write_into(const std::string& path, std::string_view bytes) {
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+  if (file.get() < 0 || !write_all(file.get(), bytes)) return tl::unexpected(io_error("write", path));
+  return {};
+}
+
+// What is behind symbolic links; the name itself if nothing is there.
+std::string real_name(const std::string& path) {
+  char* resolved = ::realpath(path.c_str(), nullptr);
+  if (resolved == nullptr) return path;
+  std::string name = resolved;
+  ::free(resolved);
+  return name;
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::string& path, size_t limit) {
@@ -70,7 +87,11 @@ Result<std::string> read_file(const std::string& path, size_t limit) {
   }
 }
 
-Status write_file_atomically(const std::string& path, std::string_view bytes) {
+Status write_file_atomically(const std::string& named, std::string_view bytes) {
+  const std::string path = real_name(named);
+  struct stat there;
+  if (::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode))
+    return write_into(path, bytes);
   std::string beside = path + ".XXXXXX";
   Descriptor file(::mkostemp(beside.data(), O_CLOEXEC));
   if (file.get() < 0) return tl::unexpected(io_error("write", path));

@@ -16,7 +16,8 @@ namespace libguard {
 // The file's bytes; at most `limit` of them (default 256 MiB), larger files are an Error.
 Result<std::string> read_file(const std::string& path, size_t limit = size_t{256} << 20);
 
-// Written beside, synced, renamed over `path`. Mode 0644 less the umask.
+// Written beside, synced, renamed over `path`, or over what its symbolic links lead to. Mode 0644 less the umask.
+// A device or a FIFO is written into, and is not replaced.
 Status write_file_atomically(const std::string& path, std::string_view bytes);
 
 // SHA-256, 64 lower-case hex digits.
