@@ -6,7 +6,6 @@
 // Failure: false or an empty value when the task is gone or may not be read.
 #include "core/backend/notify/proc.h"
 
-#include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -173,18 +172,6 @@ ImageId read_image(pid_t pid, ProcessMemory& memory) {
     break;
   }
   return id;
-}
-
-std::vector<pid_t> read_tasks(pid_t pid) {
-  char path[40];
-  std::snprintf(path, sizeof(path), "/proc/%d/task", pid);
-  std::vector<pid_t> tids;
-  DIR* folder = opendir(path);
-  if (!folder) return tids;
-  while (dirent* entry = readdir(folder))
-    if (entry->d_name[0] != '.') tids.push_back(std::atoi(entry->d_name));
-  closedir(folder);
-  return tids;
 }
 
 }  // namespace libguard

@@ -58,9 +58,6 @@ struct ImageId {
 };
 ImageId read_image(pid_t pid, ProcessMemory& memory);
 
-// Tids of the process.
-std::vector<pid_t> read_tasks(pid_t pid);
-
 // Is /proc/PID/exe an executable that brings a language runtime along (CPython, HotSpot)? Read from the ELF file
 // itself.
 bool is_language_runtime(pid_t pid);

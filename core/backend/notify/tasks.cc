@@ -52,6 +52,7 @@ Process* Tasks::process(pid_t pid) const {
 
 Thread& Tasks::add_thread(Process& process, pid_t tid, uint64_t robust) {
   drop_thread(tid);
+  if (process.tids.size() >= process.sweep_at) sweep(process);
   auto thread = std::make_unique<Thread>();
   thread->tid = tid;
   thread->process = &process;
@@ -59,19 +60,15 @@ Thread& Tasks::add_thread(Process& process, pid_t tid, uint64_t robust) {
   thread->met_at = clock_ticks();
   process.tids.insert(tid);
   counters_.births++;
-  Thread& added = *(threads_[tid] = std::move(thread));
-  if (process.tids.size() > process.sweep_at) sweep(process);
-  return added;
+  return *(threads_[tid] = std::move(thread));
 }
 
-// Ended threads make no call that tells so; they are looked for when their number has doubled.
+// Ended threads make no call that tells so; they are looked for when their number has doubled. Each is asked for: a
+// listing of /proc/PID/task breaks off where a thread ends meanwhile, and would leave out living ones.
 void Tasks::sweep(Process& process) {
-  std::vector<pid_t> alive = read_tasks(process.pid);
-  if (alive.empty()) return;
-  std::unordered_set<pid_t> living(alive.begin(), alive.end());
   std::vector<pid_t> ended;
   for (pid_t tid : process.tids)
-    if (!living.count(tid)) ended.push_back(tid);
+    if (!has_thread(process.pid, tid)) ended.push_back(tid);
   for (pid_t tid : ended) drop_thread(tid);
   process.sweep_at = std::max<size_t>(64, 2 * process.tids.size());
 }

@@ -215,6 +215,18 @@ def threads(setting):
     setting.note(f"{said.get('seconds')} s, {searches} searches")
 
 
+def churn(setting):
+    """Threads that end while others are born: none is taken for another, none is lost, the supervisor forgets them."""
+    total = 60000 if setting.full else 16000
+    run = setting.run(setting.guarded(setting.policy(), *setting.victim("churn", setting.marker, total)), "run", 120)
+    said = answers(run)
+    setting.expect(run.code == 0 and "alive to the end" in run.out, f"the program did not live on: {run.tell()}")
+    setting.expect(said.get("lost") == [], f"threads that could not be started: {said.get('lost')}")
+    setting.expect(said.get("after") == errno.EPERM, f"afterwards a forbidden call answered {said.get('after')}")
+    setting.expect(run.counter("tasks") >= total, f"births counted: {run.counter('tasks')}")
+    setting.expect(run.counter("unknown_makers") == 0 and run.counter("unmet") == 0, f"lost: {run.summary.get('counters')}")
+
+
 def deep(setting):
     """More than 4096 frames: the walk stops and says so, the call is refused."""
     policy = setting.policy(
@@ -229,4 +241,4 @@ def deep(setting):
     setting.expect(run.counter("truncated") >= 1 and "truncated" in run.err, f"truncated is not counted: {run.summary} {run.err[-200:]!r}")
 
 
-CASES = [killed_parent, killed_detached, hungry, starved_start, libraries, threads, deep]
+CASES = [killed_parent, killed_detached, hungry, starved_start, libraries, threads, churn, deep]
