@@ -163,5 +163,16 @@ TEST_F(NotifyPathsTest, OtherOpensAreAsTheyWere) {
   EXPECT_TRUE(guard.tampers.empty());
 }
 
+// The supervisor makes the files: with the mask that the thread has now, its own or its maker's.
+TEST_F(NotifyPathsTest, FilesAreMadeWithTheMaskOfTheMoment) {
+  EXPECT_EQ(run({"/bin/sh", "-c",
+                 "cd " + root +
+                     " && umask 077 && : > a && umask 022 && : > b && (umask 0 && : > c) && : > d && "
+                     "umask 027 && sh -c ': > e; umask 002; : > f' && : > g && "
+                     "test \"$(stat -c %a a b c d e f g | tr '\\n' ' ')\" = '600 644 666 644 640 664 640 '"}),
+            0);
+  EXPECT_GE(counters["opens_emulated"], 7u);
+}
+
 }  // namespace
 }  // namespace libguard

@@ -313,6 +313,7 @@ void NotifyBackend::note_clone(Thread& thread, const seccomp_data& call) {
     subjects_.note(thread, &note);
   }
   if (flags & CLONE_THREAD) return tasks_.on_new_thread(thread, flags & CLONE_SETTLS ? call.args[4] : 0, note);
+  if (flags & CLONE_FS) thread.process->mask = kSharesMask;
   const bool confined = (flags & kNamespaceFlags) != 0;
   if ((flags & CLONE_VM) == 0 || (flags & CLONE_VFORK) == 0) return tasks_.on_fork(thread, confined, note);
   subjects_.note_frames(thread, &note);
@@ -330,6 +331,7 @@ void NotifyBackend::before_pass(Thread& thread, const seccomp_data& call) {
   }
   if ((traits & kMapping) && makes_executable(call)) process.native.outdated();
   if (traits & kConfine) process.confined = true;
+  if ((traits & kMask) && process.mask != kSharesMask) process.mask = static_cast<int>(call.args[0] & 0777);
   if (traits & kIdentity) process.same_rights = kChangesRights;
 }
 

@@ -56,6 +56,20 @@ int open_held(const char* name, uint64_t flags, uint64_t mode) {
   return fd;
 }
 
+// What the thread's files are made with. /proc tells it once, its calls tell the rest.
+bool read_mask(const Thread& thread, mode_t* out) {
+  int& known = thread.process->mask;
+  if (known < 0) {
+    TaskStatus status;
+    if (!read_status(thread.tid, &status)) return false;
+    *out = status.umask;
+    if (known == kNoMask) known = static_cast<int>(status.umask);
+    return true;
+  }
+  *out = static_cast<mode_t>(known);
+  return true;
+}
+
 std::string trimmed(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   return path;
@@ -181,9 +195,9 @@ Paths::Outcome Paths::open_existing(Thread& thread, const Open& asked, const Pla
   char name[40];
   std::snprintf(name, sizeof(name), "/proc/self/fd/%d", place.fd);
   uint64_t flags = asked.flags & ~static_cast<uint64_t>(O_CREAT | O_EXCL | O_NOFOLLOW);
-  TaskStatus status;
-  mode_t before = 0;
-  if (temporary && read_status(thread.tid, &status)) before = umask(status.umask);
+  mode_t mask = 0, before = 0;
+  if (temporary && !read_mask(thread, &mask)) return refuse(ESRCH);
+  if (temporary) before = umask(mask);
   int fd = open_held(name, flags, asked.mode);
   int error = errno;
   if (temporary) umask(before);
@@ -213,9 +227,9 @@ Paths::Outcome Paths::create_file(Thread& thread, const Open& asked, std::string
     return {};
   }
   counters_.opens_emulated++;
-  TaskStatus status;
-  if (!read_status(thread.tid, &status)) return refuse(ESRCH);
-  mode_t before = umask(status.umask);
+  mode_t mask = 0;
+  if (!read_mask(thread, &mask)) return refuse(ESRCH);
+  mode_t before = umask(mask);
   int fd = openat(folder.fd, name.c_str(), static_cast<int>(asked.flags) | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
                   static_cast<mode_t>(asked.mode));
   int error = errno;

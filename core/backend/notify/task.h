@@ -83,7 +83,8 @@ struct PendingExec {
   uint16_t maker = 0;
 };
 
-constexpr int8_t kChangesRights = -2;  // it made a call that changes them: look every time
+constexpr int kNoMask = -1, kSharesMask = -2;  // not read yet; other processes may change it at any time
+constexpr int8_t kChangesRights = -2;          // it made a call that changes them: look every time
 
 struct Process {
   pid_t pid = 0;
@@ -99,6 +100,7 @@ struct Process {
   uint32_t shield = 0;      // generation of the shield that it is under; 0: none
   uint32_t offered = 0;     // of the shield that it was given and has not put on yet; 0: none
   int8_t same_rights = -1;  // has it the supervisor's own users, groups and capabilities? -1: look, or kChangesRights
+  int mask = kNoMask;       // umask, as its calls have left it
   std::vector<PendingExec> execs;
   std::vector<ForkNote> forks, vforks;
   struct Unborn {

@@ -121,6 +121,7 @@ Process* Tasks::add_process(pid_t pid, const TaskStatus& status, uint64_t head) 
     child.phase = parent->phase;
     child.confined = parent->confined;
     child.shield = parent->shield;
+    if (parent->mask == kSharesMask) child.mask = kSharesMask;
     child.handoffs = parent->handoffs;
   }
   Thread& main_thread = add_thread(child, pid, head);

@@ -73,6 +73,8 @@ uint8_t traits_of(int nr) {
     case LG_NR_setgroups:
     case LG_NR_capset:
       return traits | kIdentity;
+    case LG_NR_umask:
+      return traits | kMask;
     default:
       return traits;
   }
@@ -80,7 +82,7 @@ uint8_t traits_of(int nr) {
 
 void force_notify(std::vector<Outcome>& outcomes, bool paths) {
   outcomes.resize(LG_MAX_RIGHTS, Outcome::kNotify);
-  const uint8_t wanted = kDefence | kBirth | kMapping | kConfine | kIdentity | (paths ? kPath : 0);
+  const uint8_t wanted = kDefence | kBirth | kMapping | kConfine | kIdentity | (paths ? kPath | kMask : 0);
   auto raise = [&](uint16_t right) {
     if (outcomes[right] == Outcome::kAllow) outcomes[right] = Outcome::kNotify;
   };

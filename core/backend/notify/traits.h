@@ -20,6 +20,7 @@ enum Trait : uint8_t {
   kMapping = 8,    // may make memory executable
   kConfine = 16,   // changes the caller's root, mounts or namespaces, or restricts it
   kIdentity = 32,  // changes its users, groups or capabilities
+  kMask = 64,      // changes the mode mask of files it makes
 };
 
 uint8_t traits_of(int nr);
