@@ -23,6 +23,7 @@ constexpr uint16_t kBirths[] = {LG_NR_clone, LG_NR_fork, LG_NR_vfork, LG_NR_exec
 }  // namespace
 
 Result<std::unique_ptr<BpfCompanion>> BpfCompanion::make(BpfOptions options, Handler& handler) {
+  if (Status may = KernelSide::permitted(); !may) return tl::unexpected(may.error());
   std::vector<HookKind> kinds;
   if (options.refuse) {
     kinds = probe_hooks();

@@ -85,9 +85,18 @@ void KernelSide::set_limits(const KernelLimits& limits) {
   if (limits.ring_bytes) bpf_map__set_max_entries(skeleton_->maps.ring, limits.ring_bytes);
 }
 
+Status KernelSide::permitted() {
+  if (Status ours = check_namespace(); !ours) return ours;
+  const bpf_insn program[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+  const int fd = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "lg_probe", "GPL", program, 2, nullptr);
+  if (fd < 0) return tl::unexpected(load_error(errno));
+  close(fd);
+  return {};
+}
+
 Result<std::unique_ptr<KernelSide>> KernelSide::load(const std::vector<HookKind>& hooks, const KernelLimits& limits) {
-  if (Status ours = check_namespace(); !ours) return tl::unexpected(ours.error());
   libbpf_set_print(quiet);
+  if (Status may = permitted(); !may) return tl::unexpected(may.error());
   std::unique_ptr<KernelSide> side(new KernelSide());
   side->skeleton_ = guard_bpf__open();
   if (side->skeleton_ == nullptr) return tl::unexpected(load_error(errno));

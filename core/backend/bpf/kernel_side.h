@@ -29,6 +29,9 @@ struct KernelLimits {
 
 class KernelSide {
  public:
+  // May this process load programs at all? Two instructions are tried: an ordinary user need not wait until the types
+  // of the kernel are read.
+  static Status permitted();
   // Loads and attaches; of the hooks those that have a kind. Error: no right to, a kernel without what is needed, or a
   // pid namespace of its own.
   static Result<std::unique_ptr<KernelSide>> load(const std::vector<HookKind>& hooks = {},
