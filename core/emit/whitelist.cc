@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "core/policy/grants.h"
 #include "core/rights/call_age.h"
 
 namespace libguard {
@@ -32,13 +33,6 @@ RightSet harmless_part(const RightSet& rights, bool harmless) {
   RightSet part;
   for (const Right right : rights.rights())
     if (is_dangerous(group_of(right)) != harmless) part.add(right);
-  return part;
-}
-
-RightSet common_part(const RightSet& a, const RightSet& b) {
-  RightSet beyond = a, part = a;
-  beyond.remove(b);
-  part.remove(beyond);
   return part;
 }
 
@@ -91,7 +85,7 @@ Result<Whitelist> make_whitelist(const Profile& profile, const WhitelistOptions&
   RightSet rights = seen_in(profile, options.phase), everybodys;
   for (const lg_group group : kEverybodys) everybodys.add(group);
   if (options.reachable != nullptr)
-    rights.add(common_part(everybodys, seen_in(*options.reachable, options.phase)));
+    rights.add(common(everybodys, seen_in(*options.reachable, options.phase)));
   else if (!profile.target.everyday)
     rights.add(everybodys);
   return finish(rights, options, &profile, [&](Right) { return options.action; });
@@ -109,7 +103,7 @@ Result<Whitelist> make_whitelist(const Rules& rules, const Profile* profile, con
     }
   }
   if (options.reachable != nullptr) {
-    RightSet kept = common_part(harmless_part(rights, true), seen_in(*options.reachable, options.phase));
+    RightSet kept = common(harmless_part(rights, true), seen_in(*options.reachable, options.phase));
     kept.add(harmless_part(rights, false));
     rights = kept;
   }
