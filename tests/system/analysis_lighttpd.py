@@ -5,11 +5,10 @@ import glob
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import time
 
-from analysis_processes import QUIET, children, free_port, serve, stop, wait_for
+from analysis_processes import QUIET, ask_in_turn, ask_oddly, children, free_port, serve, stop, wait_for
 
 MODULES = "accesslog auth authn_file dirlisting extforward proxy ssi status userdir".split()
 # ssi.exec is a program of the server's own.
@@ -96,23 +95,6 @@ def requests(port, directory):
             except (OSError, http.client.HTTPException):
                 pass
             connection.close()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    for method, path, body in (("POST", "/proxy/", b"z" * 500_000), ("PUT", "/x", b"y"), ("HEAD", "/small.txt", None), ("OPTIONS", "/", None),
-                               ("BAD", "/", None), ("POST", "/small.txt", b"w" * 6_000_000)):
-        try:
-            connection.request(method, path, body=body)
-            connection.getresponse().read()
-        except (OSError, http.client.HTTPException):
-            connection.close()
-    connection.close()
-    for payload in (b"garbage\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n"):
-        with socket.create_connection(("127.0.0.1", port), 5) as raw:
-            raw.sendall(payload)
-    try:
-        with socket.socket(socket.AF_UNIX) as local:
-            local.connect(os.path.join(directory, "socket"))
-            local.sendall(b"GET /big.txt HTTP/1.0\r\n\r\n")
-            while local.recv(65536):
-                pass
-    except OSError:
-        pass
+    ask_in_turn(port, (("POST", "/proxy/", b"z" * 500_000, {}), ("PUT", "/x", b"y", {}), ("HEAD", "/small.txt", None, {}),
+                       ("OPTIONS", "/", None, {}), ("BAD", "/", None, {}), ("POST", "/small.txt", b"w" * 6_000_000, {})))
+    ask_oddly(port, os.path.join(directory, "socket"))

@@ -2,6 +2,7 @@
 """What the workloads of the static analysis share: starting and stopping programs, a web server to talk to."""
 
 import gzip
+import http.client
 import http.server
 import os
 import signal
@@ -107,3 +108,30 @@ def serve(directory, tls=False):
         server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
+
+
+def ask_in_turn(port, requests):
+    """On one connection, made anew where the server ends it. `requests`: (method, path, body, headers); any answer will do."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    for method, path, body, headers in requests:
+        try:
+            connection.request(method, path, body=body, headers=headers)
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+    connection.close()
+
+
+def ask_oddly(port, local_socket):
+    """What is no request, one that is broken off, and one over a local socket if the server has it."""
+    for payload in (b"garbage\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n"):
+        with socket.create_connection(("127.0.0.1", port), 5) as raw:
+            raw.sendall(payload)
+    try:
+        with socket.socket(socket.AF_UNIX) as local:
+            local.connect(local_socket)
+            local.sendall(b"GET /big.txt HTTP/1.0\r\n\r\n")
+            while local.recv(65536):
+                pass
+    except OSError:
+        pass

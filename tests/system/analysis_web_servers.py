@@ -5,12 +5,11 @@ import glob
 import http.client
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import time
 
-from analysis_processes import QUIET, certificate, children, free_port, serve, stop, wait_for
+from analysis_processes import QUIET, ask_in_turn, ask_oddly, certificate, children, free_port, serve, stop, wait_for
 
 NGINX_CONFIGURATION = """
 worker_processes 2; daemon off; pid {d}/pid; error_log {d}/error.log info; thread_pool default threads=4;
@@ -95,29 +94,12 @@ def nginx_requests(port, tls, directory):
                 except (OSError, http.client.HTTPException):
                     pass
                 connection.close()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    for method, path, body, headers in (
-            ("PUT", "/up/f", b"x" * 200_000, {}), ("PUT", "/up/d/g", b"y", {"Date": "Sun, 06 Nov 1994 08:49:37 GMT"}),
-            ("COPY", "/up/f", None, {"Destination": "/up/h"}), ("MOVE", "/up/h", None, {"Destination": "/up/i"}),
-            ("MKCOL", "/up/new/", None, {}), ("COPY", "/up/d/", None, {"Destination": "/up/e/"}), ("DELETE", "/up/e/", None, {}),
-            ("DELETE", "/up/f", None, {}), ("POST", "/proxy/", b"z" * 500_000, {}), ("HEAD", "/", None, {}), ("BAD", "/", None, {})):
-        try:
-            connection.request(method, path, body=body, headers=headers)
-            connection.getresponse().read()
-        except (OSError, http.client.HTTPException):
-            connection.close()
-    connection.close()
-    for payload in (b"garbage\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n"):
-        with socket.create_connection(("127.0.0.1", port), 5) as raw:
-            raw.sendall(payload)
-    try:
-        with socket.socket(socket.AF_UNIX) as local:
-            local.connect(os.path.join(directory, "socket"))
-            local.sendall(b"GET /big.txt HTTP/1.0\r\n\r\n")
-            while local.recv(65536):
-                pass
-    except OSError:
-        pass
+    ask_in_turn(port, (
+        ("PUT", "/up/f", b"x" * 200_000, {}), ("PUT", "/up/d/g", b"y", {"Date": "Sun, 06 Nov 1994 08:49:37 GMT"}),
+        ("COPY", "/up/f", None, {"Destination": "/up/h"}), ("MOVE", "/up/h", None, {"Destination": "/up/i"}),
+        ("MKCOL", "/up/new/", None, {}), ("COPY", "/up/d/", None, {"Destination": "/up/e/"}), ("DELETE", "/up/e/", None, {}),
+        ("DELETE", "/up/f", None, {}), ("POST", "/proxy/", b"z" * 500_000, {}), ("HEAD", "/", None, {}), ("BAD", "/", None, {})))
+    ask_oddly(port, os.path.join(directory, "socket"))
 
 
 APACHE_MODULES = ("mpm_event authn_core authn_file authz_core authz_host authz_user auth_basic access_compat alias autoindex cache "
@@ -243,12 +225,6 @@ def apache_requests(port, tls):
             except (OSError, http.client.HTTPException):
                 pass
             connection.close()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    for method, path, body in (("PUT", "/up/f", b"x" * 100_000), ("PROPFIND", "/up/", None), ("LOCK", "/up/f", b""), ("MKCOL", "/up/new", None),
-                               ("DELETE", "/up/f", None), ("OPTIONS", "/", None), ("POST", "/cgi/script", b"y" * 5000)):
-        try:
-            connection.request(method, path, body=body, headers={"Depth": "1"})
-            connection.getresponse().read()
-        except (OSError, http.client.HTTPException):
-            connection.close()
-    connection.close()
+    ask_in_turn(port, [(method, path, body, {"Depth": "1"}) for method, path, body in (
+        ("PUT", "/up/f", b"x" * 100_000), ("PROPFIND", "/up/", None), ("LOCK", "/up/f", b""), ("MKCOL", "/up/new", None),
+        ("DELETE", "/up/f", None), ("OPTIONS", "/", None), ("POST", "/cgi/script", b"y" * 5000))])
