@@ -101,6 +101,18 @@ Status start_switches(Session& session) {
   return session.ready ? session.ready->start() : Status();
 }
 
+// A policy must not promise what no mechanism keeps.
+Status check_abilities(const Guard& guard) {
+  for (const Ability& ability : notify_abilities()) {
+    auto library = ability.deny ? std::nullopt : guard.denied_to(ability.right);
+    if (library)
+      return fail(Code::kUnsupported,
+                  "nobody can deny " + right_name(ability.right) + ", which the policy denies to " + *library,
+                  "leave it out of 'deny' (it is " + ability.how + ")");
+  }
+  return {};
+}
+
 Result<std::unique_ptr<Session>> make_session(const GuardFlags& flags, const std::vector<std::string>& command,
                                               bool detached) {
   auto session = std::make_unique<Session>();
@@ -124,8 +136,10 @@ Result<std::unique_ptr<Session>> make_session(const GuardFlags& flags, const std
   announced.mode = mode_name(session->guard->mode());
   announced.recording = flags.record;
   if (auto able = check_kernel(); !able) return tl::unexpected(able.error());
-  if (session->guard->mode() == Mode::kEnforce)
+  if (session->guard->mode() == Mode::kEnforce) {
+    if (auto keepable = check_abilities(*session->guard); !keepable) return tl::unexpected(keepable.error());
     if (auto proved = run_canary(); !proved) return tl::unexpected(proved.error());
+  }
   return session;
 }
 

@@ -149,6 +149,15 @@ bool Guard::grants(lg_group group) const {
   return false;
 }
 
+std::optional<std::string> Guard::denied_to(Right right) const {
+  if (!state_->options.policy) return std::nullopt;
+  for (const auto& [purl, rules] : state_->options.policy->libraries)
+    for (const auto& [phase, roles] : rules.deny)
+      for (const auto& [role, denied] : roles)
+        if (denied.has(right)) return purl;
+  return std::nullopt;
+}
+
 // Nothing is refused by the filter alone: every refusal is an event with a stack.
 std::vector<Outcome> Guard::outcomes() const {
   std::vector<Outcome> outcomes(LG_MAX_RIGHTS, Outcome::kNotify);

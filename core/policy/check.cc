@@ -6,6 +6,7 @@
 // Failure: none.
 #include "core/policy/check.h"
 
+#include "bpf/judge.h"
 #include "core/base/text.h"
 #include "core/library/library.h"
 #include "core/library/purl.h"
@@ -67,6 +68,7 @@ class Checker {
     if (profile_ != nullptr && !profile_knows(library))
       remark(library, "the pinned profile never saw this library", suggestion(library));
     if (rules.grant) check_grant(library, rules, all_of(*rules.grant));
+    check_denial(library, all_of(rules.deny));
     check_cells(library, rules);
   }
 
@@ -84,6 +86,13 @@ class Checker {
       if (is_dangerous(group) && !needed.count(group)) unneeded.emplace_back(group_name(group));
     if (!unneeded.empty())
       remark(library, "was never seen to need " + joined(unneeded), "remove it, unless you know better");
+  }
+
+  void check_denial(const std::string& library, const RightSet& denied) {
+    std::vector<std::string> kept;
+    for (Right right : denied.rights())
+      if (lg_always_allowed(number(right))) kept.push_back(right_name(right));
+    if (!kept.empty()) remark(library, "denies what nobody can deny: " + joined(kept), "leave it out");
   }
 
   void check_cells(const std::string& library, const LibraryRules& rules) {

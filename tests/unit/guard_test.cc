@@ -167,6 +167,14 @@ TEST_F(GuardTest, UnwritableEventFileIsAnErrorAtStart) {
   EXPECT_FALSE(guard.error().hint.empty());
 }
 
+TEST_F(GuardTest, SaysFromWhomARightIsTaken) {
+  auto guard =
+      make("version: 1\nlibraries:\n  pkg:pypi/a: { grant: [] }\n  pkg:pypi/b: { deny: { init: [exit_group] } }\n",
+           Mode::kEnforce);
+  EXPECT_EQ(guard->denied_to(*find_right("exit_group")), "pkg:pypi/b");
+  EXPECT_FALSE(guard->denied_to(*find_right("execve"))) << "not granted is not denied: nothing was promised";
+}
+
 TEST_F(GuardTest, EnforceWithoutAPolicyIsRefused) {
   GuardOptions options;
   options.mode = Mode::kEnforce;

@@ -96,7 +96,7 @@ std::vector<Ability> notify_abilities() {
     else if (id == LG_NR_clone3)
       abilities.push_back({right, false, true, "answered ENOSYS by the filter"});
     else if (id == LG_NR_set_robust_list)
-      abilities.push_back({right, true, false, "tells the birth of threads"});
+      abilities.push_back({right, true, false, "notified: it tells the birth of threads"});
     else
       abilities.push_back({right, true, true, "notify"});
   }

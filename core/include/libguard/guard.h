@@ -53,6 +53,7 @@ class Guard final : public Handler {
   bool recording() const;
   bool is_listed_always(Right right) const;  // on the whitelists of all phases
   bool grants(lg_group group) const;         // does the policy let anybody but the runtime have some of it?
+  std::optional<std::string> denied_to(Right right) const;  // whom a `deny` of the policy takes it from, if anybody
 
   Decision decide(const Call& call) override;
   ProgramInfo on_program(const ProgramBirth& birth) override;

@@ -166,7 +166,8 @@ def words(setting):
     keys = {"polcies: {}": "unknown key", "mode: enforec": "did you mean 'enforce'", "librarys: {}": "did you mean 'libraries'",
             "libraries: { 'pkg:pypi/x': { grnat: [] } }": "did you mean 'grant'",
             "libraries: { 'pkg:pypi/x': { grant: ['@file-wirte'] } }": "did you mean '@file-write'",
-            "libraries: { 'pkg:pypi/x': { grant: ['openat:wirte'] } }": "did you mean", "defaults: ['@net-out']": "@net-out"}
+            "libraries: { 'pkg:pypi/x': { grant: ['openat:wirte'] } }": "did you mean", "defaults: ['@net-out']": "@net-out",
+            "libraries: { 'pkg:pypi/x': { deny: ['@net-out', 'exit_group'] } }": "exit_group"}
     for number, (text, word) in enumerate(keys.items()):
         text = ("" if "mode:" in text else "mode: enforce\n") + text + ("" if "libraries:" in text or "librarys" in text else "\nlibraries: {}")
         path = setting.policy(f"version: 1\n{text}\n", f"keys-{number}.yaml")
