@@ -17,7 +17,7 @@
 namespace libguard {
 namespace {
 
-constexpr int kOldestMinor = 9, kNewestMinor = 13;
+constexpr int kOldestMinor = 9, kNewestTested = 13, kNewestMinor = 14;
 
 // Prints: executable, version, free-threaded, then the gateways it could import, one a line.
 constexpr const char* kQuestions =
@@ -55,6 +55,9 @@ Finding version_finding(const std::vector<std::string>& lines) {
     return {Finding::kBad, "interpreter", answer + ", free-threaded", "use the build with the global interpreter lock"};
   if (major != 3 || minor < kOldestMinor || minor > kNewestMinor)
     return {Finding::kBad, "interpreter", answer, "CPython 3.9 to 3.13 are understood"};
+  if (minor > kNewestTested)
+    return {Finding::kNote, "interpreter", answer + ", frames read by walk",
+            "not among the tested versions, 3.9 to 3.13; each program's self-check must agree, or it does not start"};
   return {Finding::kGood, "interpreter", answer + ", frames read by walk", ""};
 }
 
@@ -93,7 +96,7 @@ std::vector<Finding> examine_python(const std::string& python) {
     return {{state, "interpreter", name + " did not answer", "name one with --python PATH"}};
   }
   std::vector<Finding> findings{version_finding(lines)};
-  if (findings[0].state == Finding::kGood) examine_code_files(lines, &findings);
+  if (findings[0].state != Finding::kBad) examine_code_files(lines, &findings);
   std::string gateways;
   for (size_t i = 4; i < lines.size(); i++) gateways += (gateways.empty() ? "" : ", ") + lines[i];
   if (!gateways.empty())
