@@ -43,6 +43,10 @@ struct Compiled {
   valijson::Schema schema;
 
   explicit Compiled(Format format) : document(json::parse(schema_text(format))) {
+    // Which names there are is for editors; the policy's reader checks them, and says what was meant.
+    if (format == Format::kPolicy)
+      for (const char* which : {"name", "call"})
+        document["definitions"][which] = {{"type", "string"}, {"minLength", 1}};
     valijson::SchemaParser parser;
     parser.populateSchema(Adapter(document), schema);
   }

@@ -7,8 +7,14 @@
 
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validator.hpp>
 
 #include "core/base/file.h"
+#include "core/event/format.h"
 #include "core/policy/grants.h"
 #include "tests/unit/random_profile.h"
 
@@ -48,6 +54,27 @@ TEST(Policy, JsonIsReadToo) {
   Policy policy = parsed(kSample);
   Policy back = parsed(to_json(policy));
   EXPECT_TRUE(same_meaning(policy, back));
+}
+
+// As an editor sees it: with the names of rights and groups, which check_format() leaves to the reader.
+bool fits_published_schema(const std::string& text) {
+  const auto schema_json = nlohmann::json::parse(schema_text(Format::kPolicy)), policy = nlohmann::json::parse(text);
+  valijson::Schema schema;
+  valijson::SchemaParser().populateSchema(valijson::adapters::NlohmannJsonAdapter(schema_json), schema);
+  return valijson::Validator().validate(schema, valijson::adapters::NlohmannJsonAdapter(policy), nullptr);
+}
+
+TEST(Policy, PublishedSchemaKnowsTheNames) {
+  EXPECT_TRUE(fits_published_schema(to_json(parsed(kSample))));
+  std::string names;
+  for (Right right : all_rights()) names += (names.empty() ? "\"" : ", \"") + right_name(right) + "\"";
+  auto granting = [](const std::string& list) {
+    return R"({"version": 1, "libraries": {"pkg:pypi/x": {"grant": {"init": {"caller": [)" + list + "]}}}}}";
+  };
+  EXPECT_TRUE(fits_published_schema(granting(names)));
+  EXPECT_TRUE(fits_published_schema(granting("\"@file-write\", \"syscall:400\"")));
+  for (const char* wrong : {"\"@file-wirte\"", "\"exceve\"", "\"openat:wirte\"", "\"\""})
+    EXPECT_FALSE(fits_published_schema(granting(wrong))) << wrong;
 }
 
 TEST(Policy, LayoutIsAFixedPointAndKeepsComments) {
