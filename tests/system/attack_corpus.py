@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs all victims: unguarded each succeeds; under a policy learned from benign work each is refused, its twin is not.
 
-Usage: attack_corpus.py [--python PATH]... [--backend NAME] [--as-user] [--only NAME,...] [--unguarded] [--keep]
+Usage: attack_corpus.py [--python PATH]... [--backend NAME] [--door NAME] [--as-user] [--only NAME,...] [--unguarded]
 For each victim: record benign work and the twin, `policy new`, then the attack and the twin under `enforce`. Refused
 means: no marker, the process alive to the end, and an event with the expected culprit, caller and right.
 """
@@ -28,8 +28,8 @@ def kernel_has(feature):
 class Corpus:
     """One interpreter's environment and the runs in it."""
 
-    def __init__(self, python, account, backend):
-        self.account, self.backend = account, backend
+    def __init__(self, python, account, backend, detached=False):
+        self.account, self.backend, self.detached = account, backend, detached
         self.version = harness.version_of(python)
         requirements = [os.path.join(harness.VICTIMS, "requirements.txt")]
         libraries = ["simple_library", "deploytool", "fetcher"]
@@ -117,11 +117,27 @@ class Corpus:
         events = os.path.join(self.work, victim.name, mode + ".events.jsonl")
         if os.path.exists(events):
             os.unlink(events)
-        backend = ["--backend", self.backend] if self.backend else []
-        before = [harness.libguard_binary(), "run", "--policy", policy, "--mode", "enforce", "--events", events, *backend,
-                  "--app", self.application, "--"]
-        code, made, output = self.run(victim, mode, before, guarded=True)
+        code, made, output = self.run(victim, mode, self.door(policy, events), guarded=True)
+        if self.detached:
+            self.await_end()
         return code, made, output, harness.read_events(events)
+
+    def door(self, policy, events):
+        """What stands before the command: `libguard run`, or the settings with which the client makes a guard itself."""
+        if self.detached:
+            return ["/usr/bin/env", "LD_PRELOAD=" + harness.client_library(), "LIBGUARD_POLICY=" + policy, "LIBGUARD_MODE=enforce",
+                    "LIBGUARD_EVENTS=" + events, "LIBGUARD_APP=" + self.application]
+        backend = ["--backend", self.backend] if self.backend else []
+        return [harness.libguard_binary(), "run", "--policy", policy, "--mode", "enforce", "--events", events, *backend,
+                "--app", self.application, "--"]
+
+    def await_end(self, seconds=10):
+        """A detached supervisor ends after its program, and takes its announcement with it."""
+        end = time.monotonic() + seconds
+        while os.listdir(os.path.join(self.work, "libguard")):
+            if time.monotonic() > end:
+                raise harness.Broken("the detached supervisor did not end")
+            time.sleep(0.01)
 
 
 def right_event(victim, events):
@@ -179,6 +195,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--python", action="append", help="interpreter to test; may be given more than once")
     parser.add_argument("--backend")
+    parser.add_argument("--door", choices=["parent", "detached"], default="parent", help="libguard run, or the preloaded client")
     parser.add_argument("--as-user", action="store_true", help="if root: run everything as an ordinary user")
     parser.add_argument("--only", help="names, joined by commas")
     parser.add_argument("--unguarded", action="store_true", help="only show that the attacks work")
@@ -196,8 +213,8 @@ def main():
         chosen = [victim for victim in chosen if victim.name in wanted]
     passed = failed = 0
     for python in options.python or ["/usr/bin/python3.11"]:
-        corpus = Corpus(python, harness.Account(options.as_user), options.backend)
-        print(f"CPython {corpus.version}{' as an ordinary user' if corpus.account.entry else ''}")
+        corpus = Corpus(python, harness.Account(options.as_user), options.backend, options.door == "detached")
+        print(f"CPython {corpus.version}{' as an ordinary user' if corpus.account.entry else ''}, {options.door} door")
         print(f"{'victim':26} {'unguarded':10} {'guarded':8} {'twin':8}")
         for victim in chosen:
             try:

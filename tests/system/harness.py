@@ -38,6 +38,11 @@ def libguard_binary():
     return path
 
 
+def client_library():
+    """What `libguard run` preloads."""
+    return os.path.realpath(os.path.join(os.path.dirname(libguard_binary()), "..", "lib", "libguard_preload.so"))
+
+
 def ordinary_user():
     """The account that runs the tests when they are started by root: it owns nothing else."""
     return pwd.getpwnam("nobody")
@@ -198,6 +203,18 @@ def run(argv, account, cwd, timeout=60, environment=None):
         return None, out, err
 
 
+def members_of(session):
+    """Living processes of a session: a new process group does not leave it."""
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+                state, _, _, its_session = file.read().rpartition(")")[2].split()[:4]
+        except OSError:
+            continue
+        if int(its_session) == session and state not in "ZX":
+            yield int(name)
+
+
 class Service:
     """A server in the background: started until it says "ready" (or answers at its port), stopped by SIGTERM."""
 
@@ -226,17 +243,25 @@ class Service:
             return file.read()[-600:].strip()
 
     def stop(self, seconds=20):
-        """Ends it as a service manager would; returns its exit status, None if it had to be killed."""
+        """Ends it as a service manager would; returns its exit status. Raises if something had to be killed."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
+        code, end = None, time.monotonic() + seconds
         try:
-            return self.process.wait(timeout=seconds)
+            code = self.process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            return None
-        finally:
-            self._log.close()
+            pass
+        left = list(members_of(self.process.pid))
+        while code is not None and left and time.monotonic() < end:
+            time.sleep(0.05)
+            left = list(members_of(self.process.pid))
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        self._log.close()
+        if left:
+            raise Broken(f"SIGTERM left {len(left)} processes behind after {seconds} s: {self.tail()}")
+        return code
 
 
 def free_port():

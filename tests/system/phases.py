@@ -23,7 +23,7 @@ mode: enforce
 libraries:
   application:
     grant: { init: { caller: ["@exec", "@process"] }, caller: ["@net-out"] }
-    functions: { "@process": ["server.work"] }
+    functions: { "@process": ["server.work", "server.end_all"] }
 %s"""
 
 

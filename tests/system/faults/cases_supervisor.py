@@ -61,12 +61,8 @@ def supervisor_of(setting, program, seconds=10):
     raise harness.Broken("no detached supervisor announced itself")
 
 
-def client_of(tool):
-    return os.path.realpath(os.path.join(os.path.dirname(tool), "..", "lib", "libguard_preload.so"))
-
-
 def detached_environment(setting, policy):
-    return setting.environment(LD_PRELOAD=client_of(setting.tool), LIBGUARD_POLICY=policy, LIBGUARD_MODE="enforce",
+    return setting.environment(LD_PRELOAD=harness.client_library(), LIBGUARD_POLICY=policy, LIBGUARD_MODE="enforce",
                                LIBGUARD_EVENTS=setting.path("events.jsonl"), LIBGUARD_APP=setting.application)
 
 
@@ -93,6 +89,29 @@ def killed_detached(setting):
         setting.expect(run.code == 0, f"turn {turn}: exit {run.code}: {run.err[-200:]!r}")
         setting.expect(said.get("write") == errno.ENOSYS, f"turn {turn}: a judged write answered {said.get('write')}")
     setting.expect(harness.read_events(setting.path("events.jsonl")), "no event was written before the supervisor ended")
+
+
+PERMITTING = ("version: 1\nmode: enforce\nlibraries:\n  application:\n    grant: { any: [\"@process\", \"@exec\"] }\n"
+              "    functions: { \"@process\": [\"permitted.start\", \"permitted.in_child\"], "
+              "\"@exec\": [\"permitted.start\", \"permitted.again\"] }\n"
+              "  pkg:deb/debian/coreutils: { grant: [\"@file-write\", \"@file-meta\"] }\n")
+
+
+def both_doors(setting):
+    """What may be done is done and what may not is refused, wherever in the tree: whatever lets the supervisor read memory."""
+    policy, folder = setting.policy(PERMITTING), setting.path("made")
+    os.makedirs(folder)
+    setting.account.own(folder)
+    victim = setting.victim("permitted", folder, setting.marker)
+    for door, process in (("parent", lambda: setting.start(setting.guarded(policy, *victim, options=["--quiet"]))),
+                          ("detached", lambda: start_detached(setting, policy, *victim))):
+        run = setting.finish(process(), door)
+        said = answers(run)
+        setting.expect(run.code == 0 and "alive to the end" in run.out, f"{door}: the program did not live on: {run.tell()}")
+        for place in ("first", "thread", "child", "grandchild", "program"):
+            setting.expect(said.get(place) == [0, -errno.EPERM], f"{door}: {place}: answers {said.get(place)}")
+            if setting.expect(os.path.exists(os.path.join(folder, place)), f"{door}: {place}: what may be done was not done"):
+                os.unlink(os.path.join(folder, place))
 
 
 def many_functions(setting):
@@ -241,4 +260,4 @@ def deep(setting):
     setting.expect(run.counter("truncated") >= 1 and "truncated" in run.err, f"truncated is not counted: {run.summary} {run.err[-200:]!r}")
 
 
-CASES = [killed_parent, killed_detached, hungry, starved_start, libraries, threads, churn, deep]
+CASES = [both_doors, killed_parent, killed_detached, hungry, starved_start, libraries, threads, churn, deep]

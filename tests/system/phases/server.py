@@ -43,10 +43,15 @@ def say_ready():
         manager.sendall(b"READY=1\nSTATUS=serving")
 
 
+def end_all(number, frame):
+    signal.signal(number, signal.SIG_DFL)
+    os.killpg(0, number)
+
+
 def work(listener, workers):
     """A master that starts workers and replaces those that end."""
     living = set()
-    signal.signal(signal.SIGTERM, lambda number, frame: (signal.signal(signal.SIGTERM, signal.SIG_DFL), os.killpg(0, number)))
+    signal.signal(signal.SIGTERM, end_all)
     while True:
         while len(living) < workers:
             child = os.fork()

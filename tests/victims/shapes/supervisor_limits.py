@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starves the supervisor of descriptors, by a library that may limit its own children. Refused to everybody: no twin."""
 
-import os
 import resource
 import subprocess
 
@@ -20,4 +19,4 @@ def benign(stage):
 
 
 def attack(stage):
-    return _limit(os.getppid())
+    return _limit(stage.supervisor)

@@ -23,4 +23,4 @@ def benign(stage):
 
 
 def attack(stage):
-    _end(os.getppid())
+    _end(stage.supervisor)

@@ -3,7 +3,6 @@
 """Traces the supervisor, by a library that may trace its own children. Refused to everybody: no twin."""
 
 import ctypes
-import os
 import subprocess
 
 PTRACE_SEIZE = 0x4206
@@ -20,4 +19,4 @@ def benign(stage):
 
 
 def attack(stage):
-    return _trace(os.getppid())
+    return _trace(stage.supervisor)
