@@ -64,4 +64,25 @@ def guard_in_guard(setting):
         setting.expect(not os.path.exists(setting.path("marker.started")), f"{name}: the program was started")
 
 
-CASES = [channel, blocked, guard_in_guard]
+def foreign_listener(setting):
+    """Where somebody else answers system calls, both doors refuse in one line, and nothing is started."""
+    policy, victim = setting.policy(), setting.victim("plain", setting.marker)
+    elsewhere = setting.victim("listener")
+    for name, mode in (("enforce", ["--mode", "enforce"]), ("detect", ["--mode", "detect"]), ("observe", ["--mode", "observe"])):
+        run = setting.run([*elsewhere, setting.tool, "run", "--policy", policy, *mode, "--app", setting.application, "--", *victim], name)
+        setting.expect_line(run, name, 125, "a seccomp listener is installed", "start libguard outside of it")
+        setting.expect(not os.path.exists(setting.path("marker.started")), f"{name}: the program was started")
+    run = setting.run([*elsewhere, setting.tool, "record", "-o", setting.path("profile.json"), "--app", setting.application, "--", *victim],
+                      "record")
+    setting.expect_line(run, "record", 125, "a seccomp listener is installed")
+    door = ["/usr/bin/env", "LD_PRELOAD=" + harness.client_library(), "LIBGUARD_POLICY=" + policy, "LIBGUARD_MODE=enforce",
+            "LIBGUARD_APP=" + setting.application]
+    run = setting.run([*elsewhere, *door, *victim], "detached")
+    setting.expect(run.code == 125, f"detached: exit {run.code}: {run.err[-300:]!r}")
+    setting.expect(run.err.startswith("libguard: ") and run.err.count("\n") == 1 and "listener" in run.err, f"detached: {run.err[-300:]!r}")
+    setting.expect(not os.path.exists(setting.path("marker.started")), "detached: the program was started")
+    run = setting.run(setting.guarded(policy, *victim), "the same without another listener")
+    setting.expect(run.code == 0 and os.path.exists(setting.path("marker.started")), f"the same without another listener: {run.tell()}")
+
+
+CASES = [channel, blocked, guard_in_guard, foreign_listener]

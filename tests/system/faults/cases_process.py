@@ -3,12 +3,14 @@
 
 import json
 import os
-import pty
+import re
+import shlex
 import signal
 import subprocess
 import time
 
-from setting import answers, end_group
+from setting import answers
+from terminal import Terminal
 
 SPAWNING = ("version: 1\nmode: enforce\nlibraries:\n"
             "  application:\n    grant: { any: [\"@process\", \"@exec\"] }\n"
@@ -54,38 +56,60 @@ def interrupted_recording(setting):
     """Ctrl-C in a terminal: the program is interrupted, the profile is kept, the status is 130."""
     profile = setting.path("profile.json")
     argv = [setting.tool, "record", "-o", profile, "--app", setting.application, "--", *setting.victim("record_me", "wait")]
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(setting.account.command(argv), cwd=setting.work, env=setting.environment(), stdin=theirs, stdout=theirs,
-                               stderr=theirs, preexec_fn=lambda: (os.setsid(), __import__("fcntl").ioctl(0, 0x540E, 0)))
-    os.close(theirs)
-    seen, end = "", time.monotonic() + 30
-    os.set_blocking(ours, False)
-    pressed = False
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            seen += os.read(ours, 4096).decode(errors="replace")
-        except (BlockingIOError, OSError):
-            time.sleep(0.02)
-        if "ready" in seen and not pressed:
-            time.sleep(1.2)
-            os.write(ours, b"\x03")
-            pressed = True
-    if process.poll() is None:
-        end_group(process.pid)
-        setting.expect(False, "HANG after Ctrl-C")
-    try:
-        seen += os.read(ours, 65536).decode(errors="replace")
-    except OSError:
-        pass
-    os.close(ours)
-    setting.expect(process.wait() == 130, f"exit {process.returncode}: {seen[-300:]!r}")
-    setting.expect("KeyboardInterrupt" in seen, f"the program was not interrupted: {seen[-300:]!r}")
-    setting.expect("recording 0:0" in seen, f"no progress line: {seen[:300]!r}")
+    terminal = Terminal(setting, argv)
+    if terminal.wait_for("ready"):
+        time.sleep(1.2)  # for a second progress line
+        terminal.type("\x03")
+    status = terminal.close()
+    setting.expect(status == 130, f"exit {status}: {terminal.seen[-300:]!r}")
+    setting.expect("KeyboardInterrupt" in terminal.seen, f"the program was not interrupted: {terminal.seen[-300:]!r}")
+    setting.expect("recording 0:0" in terminal.seen, f"no progress line: {terminal.seen[:300]!r}")
     try:
         with open(profile, encoding="utf-8") as file:
             setting.expect(len(json.load(file)["observations"]) > 0, "the profile is empty")
     except (OSError, ValueError) as error:
         setting.expect(False, f"the profile: {error}")
+
+
+def states_of(group):
+    """How the processes of a process group are: "R" running, "S" waiting, "T" stopped."""
+    found = ""
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+                state, _, its_group = file.read().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        found += state if int(its_group) == group else ""
+    return found
+
+
+def job_control(setting):
+    """A guarded job of an interactive shell: Ctrl-Z stops it and its supervisor, fg goes on with both, Ctrl-C ends it."""
+    command = shlex.join(setting.guarded(setting.policy(), *setting.victim("plain", setting.marker, "wait"), options=["--quiet"]))
+    terminal = Terminal(setting, ["/bin/bash", "--norc", "--noprofile", "-i"], PS1="shell> ", TERM="dumb")
+    for turn in range(3):
+        terminal.type(command + "\n" if turn == 0 else "fg\n")
+        begun = terminal.wait_for("ready" if turn == 0 else "libguard run")
+        time.sleep(0.3)
+        terminal.type("\x1a")
+        if not setting.expect(begun and terminal.wait_for("Stopped"), f"turn {turn}: not stopped: {terminal.seen[-300:]!r}"):
+            break
+        terminal.type("echo group=$(jobs -p)\n")
+        if setting.expect(terminal.wait_for("\ngroup="), f"turn {turn}: no shell: {terminal.seen[-300:]!r}"):
+            terminal.wait_for("shell>")
+            group = int(re.search(r"\ngroup=(\d+)", terminal.seen)[1])
+            setting.expect(set(states_of(group)) == {"T"} and len(states_of(group)) == 2, f"turn {turn}: {states_of(group)}, not both stopped")
+    terminal.type("fg\n")
+    terminal.wait_for("libguard run")
+    time.sleep(0.3)
+    terminal.type("\x03")
+    setting.expect(terminal.wait_for("interrupted"), f"not interrupted: {terminal.seen[-300:]!r}")
+    terminal.type("echo status=$?\n")
+    setting.expect(terminal.wait_for("\nstatus=130"), f"another status: {terminal.seen[-300:]!r}")
+    terminal.type("exit\n")
+    setting.expect(terminal.close() is not None, "HANG of the shell")
+    setting.expect(not os.path.exists(setting.marker), "GOT THROUGH")
 
 
 def signals(setting):
@@ -141,4 +165,4 @@ def timer(setting):
         setting.note(f"{name}: {guarded.get('ticks')} ticks")
 
 
-CASES = [statuses, signals, interrupted_recording, timer, spawning]
+CASES = [statuses, signals, interrupted_recording, job_control, timer, spawning]
