@@ -1,5 +1,5 @@
 # lg_add_test(NAME unit_rights LABELS unit SOURCES x_test.cc LIBS lg_rights): a GoogleTest program as one CTest.
-# Labels: unit (nothing needed), bpf (root), frontend (runtimes), system (whole tool), vm, lint, golden.
+# Labels: unit (nothing needed), bpf (root), frontend (runtimes), system (whole tool), vm, lint, golden; root: needs it.
 find_package(GTest REQUIRED)
 function(lg_add_test)
   cmake_parse_arguments(ARG "" "NAME;TIMEOUT" "LABELS;SOURCES;LIBS;ARGS" ${ARGN})
