@@ -44,10 +44,13 @@ Finding examine_release() {
 Finding examine_yama() {
   std::string scope = first_line("/proc/sys/kernel/yama/ptrace_scope");
   if (scope.empty()) return {Finding::kGood, "Yama", "not there: the supervisor may read its programs", ""};
-  if (scope == "0" || scope == "1") return {Finding::kGood, "Yama", "ptrace_scope " + scope, ""};
+  if (scope == "0") return {Finding::kGood, "Yama", "ptrace_scope 0", ""};
+  if (scope == "1")
+    return {Finding::kGood, "Yama", "ptrace_scope 1: programs name the supervisor that is not their ancestor", ""};
   return {Finding::kNote, "Yama",
-          "ptrace_scope " + scope + ": memory is read through descriptors; fork children slower",
-          "sysctl kernel.yama.ptrace_scope=1 if you may"};
+          "ptrace_scope " + scope + ": the supervisor reads its programs " +
+              (scope == "2" ? "with CAP_SYS_PTRACE only" : "never"),
+          "sysctl kernel.yama.ptrace_scope=1 (3 stays until the next boot); the canary below says whether it works"};
 }
 
 Finding examine_own_filter() {

@@ -31,6 +31,7 @@
 #include "core/phase/ready_socket.h"
 #include "core/phase/serving_watch.h"
 #include "core/rights/seccomp_filter.h"
+#include "libguard/door.h"
 
 extern char** environ;
 
@@ -212,8 +213,12 @@ int exit_status(int wait_status) {
 
 std::vector<std::string> environment_of(const Session& session) {
   std::vector<std::string> all;
-  for (char** entry = environ; *entry != nullptr; entry++)
-    if (!session.ready || std::strncmp(*entry, "NOTIFY_SOCKET=", 14) != 0) all.emplace_back(*entry);
+  constexpr std::string_view kOtherSupervisor = LG_SUPERVISOR_VARIABLE "=", kManager = "NOTIFY_SOCKET=";
+  for (char** entry = environ; *entry != nullptr; entry++) {
+    const std::string_view text = *entry;
+    if (text.starts_with(kOtherSupervisor) || (session.ready && text.starts_with(kManager))) continue;
+    all.emplace_back(text);
+  }
   if (session.ready) all.push_back("NOTIFY_SOCKET=" + session.ready->address());
   return all;
 }

@@ -83,8 +83,7 @@ sock_fprog read_filter(int socket) {
       static_cast<uint64_t>(size) != sizeof answer + count * sizeof(sock_filter))
     lg_refuse_start("the supervisor's answer is not one of this version",
                     "libguard and libguard_preload.so must be of the same installation");
-  // Under Yama only a named process may read this one's memory.
-  prctl(PR_SET_PTRACER, answer.supervisor, 0, 0, 0);
+  admit_reader(answer.supervisor);
   return {static_cast<unsigned short>(count), nullptr};
 }
 
@@ -120,4 +119,5 @@ extern "C" void lg_open_door(void) {
   if (ready.version != LG_ABI_VERSION || ready.status != 0) lg_refuse_start("the supervisor cannot serve", kNoAnswer);
   close(listener);
   close(pair[0]);
+  hand_on_reader();
 }

@@ -39,6 +39,8 @@ __attribute__((constructor)) void start() {
     bool wanted = is_set("LIBGUARD_POLICY") || is_set("LIBGUARD_PROFILE");
     if (!wanted || is_libguard_itself()) return;
     lg_open_door();
+  } else {
+    lg_admit_reader();
   }
   retry_interrupted_calls();
   join_as_python();

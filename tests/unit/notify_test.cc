@@ -13,6 +13,7 @@
 #include <fstream>
 
 #include "bpf/judge.h"
+#include "core/backend/notify/defence.h"
 #include "core/backend/notify/native_map.h"
 #include "core/backend/notify/path_calls.h"
 #include "core/backend/notify/paths.h"
@@ -200,6 +201,29 @@ TEST_F(SeparationTest, NoShieldWhereItIsNotWanted) {
   EXPECT_EQ(shield.ruleset(), -1);
   EXPECT_FALSE(shield.reason().empty());
   EXPECT_EQ(shield.protections(), (std::vector<Protection>{{root + "/env", false}}));
+}
+
+TEST(Defence, OnlyItsOwnSupervisorMayBeNamedAsReader) {
+  Defence defence;
+  Process process;
+  process.pid = process.own_pid = getppid();
+  Thread thread;
+  thread.process = &process;
+  seccomp_data call{};
+  call.nr = SYS_prctl;
+  call.args[0] = PR_SET_PTRACER;
+  call.args[1] = static_cast<uint64_t>(getpid());
+  EXPECT_TRUE(defence.admits_us(thread, call));
+  for (uint64_t other : {uint64_t{1}, static_cast<uint64_t>(getppid()), uint64_t{0}, ~uint64_t{0}}) {
+    call.args[1] = other;
+    EXPECT_FALSE(defence.admits_us(thread, call)) << other;
+  }
+  call.args[1] = static_cast<uint64_t>(getpid());
+  process.own_pid = 1;
+  EXPECT_FALSE(defence.admits_us(thread, call)) << "in a namespace the number means somebody else";
+  process.own_pid = process.pid;
+  call.args[0] = PR_SET_DUMPABLE;
+  EXPECT_FALSE(defence.admits_us(thread, call));
 }
 
 TEST(Paths, SplitLast) {

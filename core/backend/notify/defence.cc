@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -113,6 +114,11 @@ bool Defence::concerns(int nr) {
     default:
       return false;
   }
+}
+
+bool Defence::admits_us(const Thread& thread, const seccomp_data& call) const {
+  if (call.nr != SYS_prctl || static_cast<uint32_t>(call.args[0]) != PR_SET_PTRACER) return false;
+  return call.args[1] == static_cast<uint64_t>(pid_) && thread.process->own_pid == thread.process->pid;
 }
 
 bool Defence::is_us(pid_t id, pid_t known_other) const {

@@ -28,6 +28,9 @@ class Defence {
   // Why the call must be refused; empty: it does not touch the supervisor.
   std::string_view aims_at_us(const Thread& thread, const seccomp_data& call) const;
 
+  // Does the caller let us, and nobody else, read its memory? Free for everybody, whatever the policy says of prctl.
+  bool admits_us(const Thread& thread, const seccomp_data& call) const;
+
   // Calls that the supervisor carries out itself once they are allowed.
   bool carries_out(const Thread& thread, const seccomp_data& call) const;
   int64_t carry_out(const Thread& thread, const seccomp_data& call) const;

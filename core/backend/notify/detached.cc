@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -18,6 +19,16 @@
 
 namespace libguard {
 namespace {
+
+// Yama lets a process be read by its ancestors and by whom it names.
+bool must_be_named() {
+  char scope = '0';
+  if (FILE* file = std::fopen("/proc/sys/kernel/yama/ptrace_scope", "re")) {
+    if (std::fread(&scope, 1, 1, file) != 1) scope = '0';
+    std::fclose(file);
+  }
+  return scope != '0';
+}
 
 constexpr const char* kHint = "libguard_preload.so and libguard must come from the same installation";
 
@@ -68,7 +79,7 @@ void DetachedDoor::refuse(int exit_status, const Error& error) {
 Result<int> DetachedDoor::exchange(const std::vector<sock_filter>& filter) {
   lg_door_answer answer{};
   answer.version = LG_ABI_VERSION;
-  answer.supervisor = getpid();
+  answer.supervisor = must_be_named() ? getpid() : 0;
   answer.filter_bytes = static_cast<__u32>(filter.size() * sizeof(sock_filter));
   std::string packet(reinterpret_cast<const char*>(&answer), sizeof(answer));
   packet.append(reinterpret_cast<const char*>(filter.data()), answer.filter_bytes);

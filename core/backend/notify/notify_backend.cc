@@ -257,7 +257,8 @@ bool NotifyBackend::puts_on_shield(Thread& thread, const seccomp_data& call) con
 }
 
 void NotifyBackend::handle_known(Thread& thread, const seccomp_notif& call) {
-  if (puts_on_shield(thread, call.data)) return answered(listener_->pass(call.id));
+  if (puts_on_shield(thread, call.data) || defence_.admits_us(thread, call.data))
+    return answered(listener_->pass(call.id));
   const uint8_t traits = traits_[call.data.nr & 511];
   if (traits & kDefence) {
     std::string_view why = defence_.aims_at_us(thread, call.data);

@@ -77,13 +77,14 @@ void Tasks::open_descriptors(Process& process) {
   char path[40];
   std::snprintf(path, sizeof(path), "/proc/%d/mem", process.pid);
   int memory = open(path, O_RDONLY | O_CLOEXEC);
+  const bool unnamed = memory < 0 && errno == EACCES;  // Yama: it has not named us yet, and is read otherwise then
   // Checked at open only: reads go on when the process becomes non-dumpable, and under Yama.
   if (memory >= 0) process.memory->adopt_fd(memory);
   if (process.pidfd < 0) {
     process.pidfd = static_cast<int>(syscall(SYS_pidfd_open, process.pid, 0));
     if (process.pidfd >= 0 && watch_) watch_(process.pid, process.pidfd);
   }
-  if (memory < 0 || process.pidfd < 0) counters_.descriptors_lost++;
+  if ((memory < 0 && !unnamed) || process.pidfd < 0) counters_.descriptors_lost++;
 }
 
 Process* Tasks::add_process(pid_t pid, const TaskStatus& status, uint64_t head) {

@@ -24,6 +24,9 @@
 #define LG_DOOR_FD 3
 #define LG_DOOR_MAX_PACKET 65536 /* header and payload */
 
+/* The supervisor's pid, for programs that are executed in its guard; set where Yama asks for it. */
+#define LG_SUPERVISOR_VARIABLE "LIBGUARD_SUPERVISOR"
+
 struct lg_door_request {
   __u32 version; /* LG_ABI_VERSION */
   __s32 pid;     /* of the process, as it sees itself */
@@ -33,7 +36,7 @@ LG_ASSERT_SIZE(struct lg_door_request, 8);
 struct lg_door_answer {
   __u32 version;
   __u32 status;       /* 0: the filter follows; else the exit status that the process should take */
-  __s32 supervisor;   /* pid, for PR_SET_PTRACER */
+  __s32 supervisor;   /* pid, for PR_SET_PTRACER; 0: nobody needs to be named */
   __u32 filter_bytes; /* a multiple of sizeof(struct sock_filter) */
   __u32 text_bytes;
 };

@@ -30,6 +30,10 @@ __attribute__((noreturn)) void lg_refuse_start(const char* what, const char* hin
  * that is not in one, before other threads. Does not return if it fails. */
 void lg_open_door(void);
 
+/* In a program executed inside the guard of a detached supervisor: lets it read this program's memory, where Yama asks
+ * for that. The first thing to do: what is judged before is judged without a stack. */
+void lg_admit_reader(void);
+
 /* Makes the program area and says hello. `hello` comes with what the frontend knows (runtime, hexversion, flags,
  * addresses); the rest is filled in here. Once per program. Answer: 0 or LG_HELLO_ENFORCE, negative: refused. */
 long lg_say_hello(struct lg_hello* hello);
