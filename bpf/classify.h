@@ -45,16 +45,22 @@ static inline int lg_always_allowed(__u32 nr)
          (nr == LG_NR_uretprobe) | (nr == LG_NR_uprobe);
 }
 
-/* Does the value pass the test? */
-static inline int lg_test_holds(const struct lg_test *test, __u64 value)
+/* Bit 0: is it zero? Without branches, and the compiler shall not make some: the verifier would follow each of them. */
+static inline __u32 lg_no_bits(__u64 value)
 {
-  if (test->kind == LG_TEST_EQ)
-    return (value & test->mask) == test->value;
-  if (test->kind == LG_TEST_NE)
-    return (value & test->mask) != test->value;
-  if (test->kind == LG_TEST_IN)
-    return (__u32)value < 64 && (test->mask >> ((__u32)value & 63) & 1);
-  return 1;
+  value |= 0 - value;
+  LG_OPAQUE(value);
+  return (__u32)(value >> 63) ^ 1;
+}
+
+/* Does the value pass the test? */
+static inline __u32 lg_test_holds(const struct lg_test *test, __u64 value)
+{
+  __u32 equal = lg_no_bits((value & test->mask) ^ test->value), kind = test->kind;
+  __u32 in = (__u32)(test->mask >> (value & 63)) & lg_no_bits((__u32)value >> 6);
+
+  return (lg_no_bits(kind ^ LG_TEST_EQ) & equal) | (lg_no_bits(kind ^ LG_TEST_NE) & (equal ^ 1)) |
+         (lg_no_bits(kind ^ LG_TEST_IN) & in) | lg_no_bits(kind ^ LG_TEST_ALWAYS);
 }
 
 /* First rule of a number, LG_NO_RULE if it has none. */
@@ -79,15 +85,14 @@ static inline const struct lg_rule *lg_rule_of(__u32 nr, __u32 i)
 }
 
 /* Do the tests of a rule hold that look at arguments? *family is set if the rule asks for the family as well. */
-static inline int lg_rule_holds(const struct lg_rule *rule, const __u64 *values, int *family)
+static inline __u32 lg_rule_holds(const struct lg_rule *rule, const __u64 *values, __u32 *family)
 {
-  int holds = 1;
+  __u32 holds = 1;
 
   for (__u32 i = 0; i < LG_RULE_TESTS; i++) {
     __u32 slot = rule->test[i].slot & 7;
 
-    if (slot == LG_SLOT_FAMILY)
-      *family |= rule->test[i].kind != LG_TEST_ALWAYS;
+    *family |= lg_no_bits(slot ^ LG_SLOT_FAMILY) & (lg_no_bits(rule->test[i].kind ^ LG_TEST_ALWAYS) ^ 1);
     holds &= lg_test_holds(&rule->test[i], values[slot]);
   }
   return holds;
@@ -97,13 +102,13 @@ static inline int lg_rule_holds(const struct lg_rule *rule, const __u64 *values,
  *
  * args: the six argument registers. self_tgid: the process of the caller as it sees itself in its pid namespace,
  * 0: not known. family: address family of the socket behind the first argument, 0: not looked up. What is not known
- * is never taken as harmless.
+ * is never taken as harmless. *asks: 1 if the answer depends on the family.
  */
-static inline __u16 lg_classify(__u32 nr, const __u64 *args, __u32 self_tgid, __u32 family)
+static inline __u16 lg_classify_asking(__u32 nr, const __u64 *args, __u32 self_tgid, __u32 family, __u32 *asks)
 {
   __u64 values[8] = {args[0], args[1], args[2], args[3], args[4], args[5], 0, family};
-  int asks = 0;
 
+  *asks = 0;
   if (nr >= LG_RIGHT_NO_CALL)
     return LG_RIGHT_NO_CALL;
   values[LG_SLOT_SELF] = self_tgid != 0 && (__u32)args[0] == self_tgid;
@@ -112,25 +117,26 @@ static inline __u16 lg_classify(__u32 nr, const __u64 *args, __u32 self_tgid, __
 
     if (!rule)
       break;
-    if (lg_rule_holds(rule, values, &asks))
+    if (lg_rule_holds(rule, values, asks))
       return rule->right;
   }
   return (__u16)nr;
 }
 
+static inline __u16 lg_classify(__u32 nr, const __u64 *args, __u32 self_tgid, __u32 family)
+{
+  __u32 asks;
+
+  return lg_classify_asking(nr, args, self_tgid, family, &asks);
+}
+
 /* Does the right of this call depend on the family of the socket behind args[0]? Ask before looking it up. */
 static inline int lg_needs_family(__u32 nr, const __u64 *args)
 {
-  __u64 values[8] = {args[0], args[1], args[2], args[3], args[4], args[5], 0, 0};
-  int asks = 0;
+  __u32 asks;
 
-  for (__u32 i = 0; i < LG_RULES_PER_CALL; i++) {
-    const struct lg_rule *rule = lg_rule_of(nr, i);
-
-    if (!rule || lg_rule_holds(rule, values, &asks) || asks)
-      break;
-  }
-  return asks;
+  lg_classify_asking(nr, args, 0, 0, &asks);
+  return asks != 0;
 }
 
 #endif

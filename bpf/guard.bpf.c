@@ -11,20 +11,36 @@
  * the scratch of this processor anew; what crosses from one to the next stands in it.
  */
 
-/* Right of the call whose arguments stand in the scratch. */
+#define LG_ASKS 0x10000u
+
+/* Right of the call whose arguments stand in the scratch; with LG_ASKS if it depends on the family. */
+__noinline int lg_stage_classify(__u32 nr, __u32 own_pid, __u32 family)
+{
+  struct lg_scratch *s = lg_scratch_here();
+  __u32 asks = 0, right;
+
+  if (!s)
+    return LG_RIGHT_NO_CALL;
+  right = lg_classify_asking(nr, s->call.args, own_pid, family, &asks);
+  return right | asks * LG_ASKS;
+}
+
+/* The same, looked up. */
 __noinline int lg_stage_right(__u32 nr)
 {
   struct task_struct *task = bpf_get_current_task_btf();
   struct lg_scratch *s = lg_scratch_here();
-  __u32 family = 0;
+  __u32 own_pid, right;
 
   if (!s)
     return LG_RIGHT_NO_CALL;
   if (lg_first_rule(nr) == LG_NO_RULE)
     return nr < LG_RIGHT_NO_CALL ? nr : LG_RIGHT_NO_CALL;
-  if (lg_needs_family(nr, s->call.args))
-    family = lg_family_of(task, (__u32)s->call.args[0]);
-  return lg_classify(nr, s->call.args, lg_own_pid(task), family);
+  own_pid = lg_own_pid(task);
+  right = lg_stage_classify(nr, own_pid, 0);
+  if (right & LG_ASKS)
+    right = lg_stage_classify(nr, own_pid, lg_family_of(task, (__u32)s->call.args[0]));
+  return right & (LG_ASKS - 1);
 }
 
 /* Makes the subject of the call. */
@@ -39,7 +55,18 @@ __noinline int lg_stage_subject(struct lg_kernel_thread *thread, struct lg_image
   return 1;
 }
 
-/* The verdict about the subject in the scratch; 1: allowed. */
+/* What of the subject in the scratch counts for the right; 1: it is prepared. */
+__noinline int lg_stage_prepare(__u32 right)
+{
+  struct lg_scratch *s = lg_scratch_here();
+
+  if (!s)
+    return 0;
+  lg_prepare(&s->call.subject, (__u16)right, &s->parts);
+  return 1;
+}
+
+/* The verdict about what was prepared; 1: allowed. */
 __noinline int lg_stage_judge(__u32 right)
 {
   __u32 zero = 0;
@@ -49,9 +76,9 @@ __noinline int lg_stage_judge(__u32 right)
 
   if (!matrix || !s)
     return 0;
-  if (lg_needs_function(right, &s->call.subject))
+  if (s->parts.needs_function)
     known = lg_knows_function(right, &s->call.subject);
-  lg_judge(matrix, &s->call.subject, (__u16)right, known, &s->verdict);
+  lg_conclude(matrix, &s->call.subject, &s->parts, known, &s->verdict);
   return s->verdict.allowed != 0;
 }
 
@@ -91,7 +118,7 @@ static __always_inline void lg_look_at(struct lg_look *look, struct task_struct 
   if (!judged)
     return;
   lg_count(look->counts, judged);
-  if (lg_stage_judge(right))
+  if (lg_stage_prepare(right) && lg_stage_judge(right))
     return;
   lg_deny(look, set, right);
   lg_stage_observe(right, 1);

@@ -108,27 +108,45 @@ static inline __u16 lg_caller_of(__u8 group, const struct lg_subject *subject)
   return lg_select(lg_is_on_behalf(group, subject), submitter, own);
 }
 
-/* Which sets besides the active libraries are judged in the role stack: all bits or none of each. */
+/* What a verdict takes from the subject besides its sets: all bits or none of each set, and who is the caller. Made by
+ * lg_prepare, read by lg_conclude: the kernel has the verifier check the two one by one.
+ */
 struct lg_parts {
-  __u64 inherited, native, handoff, unknown;
+  __u64 inherited, native, handoff, unknown; /* which sets count in the role stack */
+  __u64 stack, spawned;                      /* do these roles count? */
+  __u32 right, phase;
+  __u16 caller;
+  __u8 caller_counts;
+  __u8 needs_function;
+  __u32 pad;
 };
 
-static inline struct lg_parts lg_parts_of(__u8 group, const struct lg_subject *subject)
+static inline void lg_prepare(const struct lg_subject *subject, __u16 right, struct lg_parts *parts)
 {
   const struct lg_stack *stack = &subject->stack;
+  __u32 id = right & (LG_MAX_RIGHTS - 1);
+  __u8 group = lg_group_of(id);
   __u32 unknown = lg_has_unknown(subject), dangerous = lg_is_dangerous_bit(group);
   __u32 alone = (unknown ^ 1) & (__u32)lg_set_only_runtime(&stack->active) & (dangerous ^ 1);
   __u32 no_frame = lg_is_zero(stack->depth_capped) & (lg_flag(stack->flags, LG_STACK_PROGRAM) ^ 1);
-  struct lg_parts parts;
+  __u32 judged = (__u32)lg_always_allowed(id) ^ 1;
+  __u32 in_stack = judged & (lg_is_zero(group ^ LG_GROUP_OBJECT_THEFT) ^ 1);
 
-  parts.inherited = lg_mask(dangerous | alone);
-  parts.native = lg_mask(dangerous | (alone & no_frame));
-  parts.handoff = lg_mask(subject->handoff.noted & ((dangerous & (__u32)lg_is_on_behalf(group, subject)) | alone));
-  parts.unknown = lg_mask(unknown) & (1ull << LG_UNKNOWN);
-  return parts;
+  parts->inherited = lg_mask(dangerous | alone);
+  parts->native = lg_mask(dangerous | (alone & no_frame));
+  parts->handoff = lg_mask(subject->handoff.noted & ((dangerous & (__u32)lg_is_on_behalf(group, subject)) | alone));
+  parts->unknown = lg_mask(unknown) & (1ull << LG_UNKNOWN);
+  parts->stack = lg_mask(in_stack);
+  parts->spawned = lg_mask(in_stack & dangerous);
+  parts->right = id;
+  parts->phase = subject->phase == LG_INIT ? LG_INIT : LG_SERVING;
+  parts->caller = lg_caller_of(group, subject);
+  parts->caller_counts = (__u8)(dangerous & judged & (lg_is_native_thread(subject) ^ 1));
+  parts->needs_function = (__u8)(lg_needs_function(id, subject) != 0);
+  parts->pad = 0;
 }
 
-/* Libraries 64 * i ... judged in the role stack; the runtime is transparent. */
+/* One word of all who stand on the stack or count like it, without the runtime. */
 static inline __u64 lg_stack_word(const struct lg_parts *parts, const struct lg_subject *subject, __u32 i)
 {
   __u64 word = subject->stack.active.word[i] | (subject->inherited.word[i] & parts->inherited) |
@@ -138,37 +156,41 @@ static inline __u64 lg_stack_word(const struct lg_parts *parts, const struct lg_
   return (word | (parts->unknown & first)) & ~(first & (1ull << LG_RUNTIME));
 }
 
+static inline void lg_conclude(const struct lg_matrix *matrix, const struct lg_subject *subject,
+                               const struct lg_parts *parts, __u8 function_known, struct lg_verdict *verdict)
+{
+  __u32 id = parts->right & (LG_MAX_RIGHTS - 1);
+  const struct lg_set(*deny)[LG_MAX_RIGHTS] = matrix->deny[parts->phase & 1];
+  __u64 culprits = 0;
+
+  /* The verifier of Linux 6.1 follows pointer plus offset, not what the compiler makes of both offsets together. */
+  LG_OPAQUE(deny);
+  verdict->caller = parts->caller;
+  verdict->right = (__u16)id;
+  verdict->pad = 0;
+  for (__u32 i = 0; i < LG_SET_WORDS; i++) {
+    __u64 spawners = subject->spawners.word[i] & ~(lg_mask(lg_is_zero(i)) & (1ull << LG_RUNTIME));
+
+    verdict->stack_culprits.word[i] = lg_stack_word(parts, subject, i) & deny[LG_ROLE_STACK][id].word[i] & parts->stack;
+    verdict->spawned_culprits.word[i] = spawners & deny[LG_ROLE_SPAWNED][id].word[i] & parts->spawned;
+    culprits |= verdict->stack_culprits.word[i] | verdict->spawned_culprits.word[i];
+  }
+  verdict->caller_is_culprit =
+      (__u8)(parts->caller_counts & (__u32)lg_set_has(&deny[LG_ROLE_CALLER][id], parts->caller));
+  verdict->function_is_culprit = parts->needs_function & (function_known ? 0 : 1);
+  verdict->allowed = culprits == 0 && !verdict->caller_is_culprit && !verdict->function_is_culprit;
+}
+
 /* Fills *verdict. The runtime is transparent in the roles stack and spawned; @object-theft is judged by the caller
  * alone. function_known: the answer of the function cell, read only where lg_needs_function says so.
  */
 static inline void lg_judge(const struct lg_matrix *matrix, const struct lg_subject *subject, __u16 right,
                             __u8 function_known, struct lg_verdict *verdict)
 {
-  __u32 id = right & (LG_MAX_RIGHTS - 1);
-  __u8 group = lg_group_of(id);
-  const struct lg_set(*deny)[LG_MAX_RIGHTS] = matrix->deny[subject->phase == LG_INIT ? LG_INIT : LG_SERVING];
-  __u32 dangerous = lg_is_dangerous_bit(group), judged = (__u32)lg_always_allowed(id) ^ 1;
-  __u32 in_stack = judged & (lg_is_zero(group ^ LG_GROUP_OBJECT_THEFT) ^ 1);
-  __u64 stack_counts = lg_mask(in_stack), spawned_counts = lg_mask(in_stack & dangerous), culprits = 0;
-  struct lg_parts parts = lg_parts_of(group, subject);
+  struct lg_parts parts;
 
-  /* The verifier of Linux 6.1 follows pointer plus offset, not what the compiler makes of both offsets together. */
-  LG_OPAQUE(deny);
-  verdict->caller = lg_caller_of(group, subject);
-  verdict->right = (__u16)id;
-  verdict->pad = 0;
-  for (__u32 i = 0; i < LG_SET_WORDS; i++) {
-    __u64 spawners = subject->spawners.word[i] & ~(lg_mask(lg_is_zero(i)) & (1ull << LG_RUNTIME));
-
-    verdict->stack_culprits.word[i] =
-        lg_stack_word(&parts, subject, i) & deny[LG_ROLE_STACK][id].word[i] & stack_counts;
-    verdict->spawned_culprits.word[i] = spawners & deny[LG_ROLE_SPAWNED][id].word[i] & spawned_counts;
-    culprits |= verdict->stack_culprits.word[i] | verdict->spawned_culprits.word[i];
-  }
-  verdict->caller_is_culprit = (__u8)(dangerous & judged & (lg_is_native_thread(subject) ^ 1) &
-                                      (__u32)lg_set_has(&deny[LG_ROLE_CALLER][id], verdict->caller));
-  verdict->function_is_culprit = lg_needs_function(id, subject) && !function_known;
-  verdict->allowed = culprits == 0 && !verdict->caller_is_culprit && !verdict->function_is_culprit;
+  lg_prepare(subject, right, &parts);
+  lg_conclude(matrix, subject, &parts, function_known, verdict);
 }
 
 #endif

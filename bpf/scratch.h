@@ -19,6 +19,7 @@ struct lg_scratch {
   struct lg_python_cursor cursor;
   struct lg_code_bucket bucket;
   struct lg_verdict verdict;
+  struct lg_parts parts;
   struct lg_state state;
   struct lg_handoff no_handoff;
   __u64 area[4]; /* nonce, epoch, names_used */

@@ -56,8 +56,8 @@ Result<std::unique_ptr<Companion>> make_companion(const GuardFlags& flags, Guard
     if (wanted) return tl::unexpected(made.error());
     return nullptr;
   }
+  if (*made == nullptr) return nullptr;
   const RightSet& taken = (*made)->rights();
-  if (taken.empty()) return nullptr;
   for (Right right : taken.rights()) outcomes[number(right)] = Outcome::kAllow;
   // The first call of a program's loader: the supervisor tells the kernel whose program it is before any other.
   if (guard.mode() == Mode::kEnforce) outcomes[LG_NR_brk] = Outcome::kNotify;

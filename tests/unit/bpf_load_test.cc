@@ -12,8 +12,9 @@
 
 namespace {
 
-// Of the million that the verifier looks at before it gives up, for all functions of one program together.
-constexpr unsigned long kBudget = 750'000;
+// For all functions of one program together. The verifier gives up at a million; each thousand costs a millisecond of
+// every start.
+constexpr unsigned long kBudget = 100'000;
 
 class LoadedPrograms : public testing::Test {
  protected:

@@ -28,14 +28,15 @@ Result<std::unique_ptr<BpfCompanion>> BpfCompanion::make(BpfOptions options, Han
   if (options.refuse) {
     kinds = probe_hooks();
     keep_refusable(options.rights, kinds);
+    if (options.rights.empty()) return nullptr;  // nothing to load the programs for
   }
   auto kernel = KernelSide::load(kinds);
   if (!kernel) return tl::unexpected(kernel.error());
   if (options.refuse) {
     prove_hooks(**kernel, kinds);
     keep_refusable(options.rights, kinds);
-    if (!options.rights.empty())
-      if (Status pinned = (*kernel)->pin(); !pinned) return tl::unexpected(pinned.error());
+    if (options.rights.empty()) return nullptr;
+    if (Status pinned = (*kernel)->pin(); !pinned) return tl::unexpected(pinned.error());
   }
   std::unique_ptr<BpfCompanion> companion(new BpfCompanion(std::move(options), std::move(*kernel), handler));
   companion->write_settings();

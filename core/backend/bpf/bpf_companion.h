@@ -24,7 +24,7 @@ struct BpfOptions {
 
 class BpfCompanion final : public Companion {
  public:
-  // Its rights() may be fewer than asked for, none in the end.
+  // Its rights() may be fewer than asked for; null: this kernel refuses none of them.
   static Result<std::unique_ptr<BpfCompanion>> make(BpfOptions options, Handler& handler);
 
   const RightSet& rights() const override { return options_.rights; }
