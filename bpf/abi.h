@@ -18,7 +18,7 @@
 #define LG_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 
-#define LG_ABI_VERSION 2
+#define LG_ABI_VERSION 3
 
 /* Limits of one guard; what exceeds them is counted and counts against the caller. */
 #define LG_MAX_LIBRARIES 1024
@@ -104,10 +104,34 @@ struct lg_area {
   __u64 names;      /* address of the names arena */
   __u64 names_size;
   __u64 names_lost;
-  __u32 version; /* LG_ABI_VERSION */
-  __u32 pad;
+  __u32 version;     /* LG_ABI_VERSION */
+  __u32 states_used; /* of the pushed states; LG_MAX_STATES: no room is left */
 };
 LG_ASSERT_SIZE(struct lg_area, 80);
+
+/* ---- pushed stacks (written by the client, private memory): for programs whose stack cannot be walked ---- */
+
+/* Which libraries stand on a stack, without their order. Interned by content, append-only. Number 0: nothing pushed. */
+struct lg_pushed {
+  struct lg_set libraries;
+  __u16 caller;     /* innermost library that is not runtime; LG_RUNTIME: none */
+  __u16 direct;     /* the caller, or LG_RUNTIME if runtime was entered since */
+  __u16 trampoline; /* 1: a trampoline was entered since the caller */
+  __u16 pad;
+};
+LG_ASSERT_SIZE(struct lg_pushed, 136);
+
+/* Stands for all states that found no room: every library is on the stack, the caller is unknown. */
+#define LG_PUSHED_LOST 1u
+
+/* Top of one thread's stack, in its thread-local storage: lg_hello.slot_delta bytes from its thread pointer. */
+struct lg_slot {
+  __u16 state;
+  __u16 vouching; /* of the function that was entered last */
+  __u32 function; /* the same, as in lg_code_entry */
+  __u64 place;    /* an address in the frame that entered last; 0: not told */
+};
+LG_ASSERT_SIZE(struct lg_slot, 16);
 
 /* ---- marker calls: prctl(LG_PRCTL, op, address, length, low 64 bits of the nonce), on the wire ---- */
 
@@ -145,8 +169,10 @@ struct lg_hello {
   __u64 runtime_state; /* CPython: address of _PyRuntime */
   __u64 none;          /* CPython: address of the None object */
   __u64 image_low, image_high; /* CPython: mapping of the interpreter's own image (static code objects) */
+  __u64 states;                /* native: address of struct lg_pushed[LG_MAX_STATES] */
+  __s64 slot_delta;            /* native: address of the thread's struct lg_slot - pthread_self */
 };
-LG_ASSERT_SIZE(struct lg_hello, 80);
+LG_ASSERT_SIZE(struct lg_hello, 96);
 #define LG_HELLO_FREE_THREADED 1u
 
 struct lg_resolve {
@@ -163,6 +189,7 @@ enum lg_resolve_kind {
   LG_RESOLVE_EXTENSION = 3, /* path of a native extension about to be loaded */
   LG_RESOLVE_FROZEN = 4,    /* name of a frozen module ("os", "importlib._bootstrap") */
   LG_RESOLVE_COMMAND = 5,   /* text of -c, to tell the runtime's own start lines from others */
+  LG_RESOLVE_NATIVE = 6,    /* path of a native library that a program pushes */
 };
 
 /* Answer of LG_MARKER_RESOLVE, always >= 0 when the call worked. */
@@ -194,7 +221,7 @@ enum lg_stack_flags {
   LG_STACK_FAULT = 2,       /* memory of a frame could not be read */
   LG_STACK_TRUNCATED = 4,   /* deeper than LG_MAX_FRAMES */
   LG_STACK_UNKNOWN = 8,     /* a frame's code is in no table */
-  LG_STACK_PROGRAM = 16,    /* no frames: the program is its executable's library */
+  LG_STACK_PROGRAM = 16,    /* no frames, nothing pushed: the program is its executable's library */
   LG_STACK_TRAMPOLINE = 32, /* a trampoline's frame lies inside of every library's */
   LG_STACK_INCOMPLETE = LG_STACK_FAULT | LG_STACK_TRUNCATED,
 };

@@ -17,6 +17,7 @@
 #define LG_KERNEL_STATES 16384
 #define LG_KERNEL_PAIRS 65536
 #define LG_KERNEL_FUNCTIONS 16384
+#define LG_LIBRARY_NAME 240 /* longer ones are cut */
 #define LG_KERNEL_RING (4u << 20)
 #define LG_SAMPLE_FRAMES 128 /* a power of two */
 #define LG_CODE_CACHE 256
@@ -30,20 +31,22 @@ enum lg_image_kind {
   LG_IMAGE_NATIVE = 1,  /* one library: its executable's */
   LG_IMAGE_STARTUP = 2, /* a language runtime before its hello */
   LG_IMAGE_CPYTHON = 3, /* greeted */
+  LG_IMAGE_PUSHES = 4,  /* greeted: it says itself in which library it is */
 };
 
 /* One program, from exec to exec. Written by the supervisor. */
 struct lg_image {
   __u32 kind; /* enum lg_image_kind */
-  __u32 library;
+  __u32 library; /* of the executable */
   __u64 area;  /* address of struct lg_area */
-  __u64 table; /* address of its code table */
+  __u64 table; /* address of its code table, or of its pushed states */
   __u64 nonce[2];
+  __s64 slot_delta; /* see struct lg_hello */
   struct lg_python_program program;
   struct lg_python_offsets offsets;
   __u32 pad;
 };
-LG_ASSERT_SIZE(struct lg_image, 144);
+LG_ASSERT_SIZE(struct lg_image, 152);
 
 /* One guarded process. Written by the kernel; the supervisor puts in the first one. */
 #define LG_PROCESS_ADOPTED 1u /* its first thread existed before the guard */
@@ -108,6 +111,11 @@ struct lg_first_call {
   struct lg_sample_frame frame[LG_SAMPLE_FRAMES];
 };
 
+/* The purl of a library: for a supervisor that takes over. Written by the supervisor. */
+struct lg_library_name {
+  char text[LG_LIBRARY_NAME]; /* ends with a zero */
+};
+
 /* Argument of lg_set_phase: the phase of a process, only ever forward. */
 struct lg_phase_request {
   __u32 pid;
@@ -127,7 +135,7 @@ struct lg_kernel_counts {
   __u64 calls, judged, walks, frames, searches, search_faults;
   __u64 faults, table_faults, truncated, no_state, unknown_frames, unordered;
   __u64 states_lost, pairs_lost, events_lost, threads_lost, processes_lost, unknown_makers, no_hello;
-  __u64 denied, hook_denied;
+  __u64 denied, hook_denied, pushes_lost;
 };
 
 #endif

@@ -94,6 +94,14 @@ struct {
   __type(value, struct lg_settings);
 } settings SEC(".maps");
 
+/* By number of a library. Written by the supervisor, read by the one that takes over. Full with the last number. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, LG_MAX_LIBRARIES);
+  __type(key, __u32);
+  __type(value, struct lg_library_name);
+} names SEC(".maps");
+
 /* Content -> number. Written by the kernel, read by the supervisor. Full: the call is counted in states_lost. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);

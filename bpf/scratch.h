@@ -20,6 +20,8 @@ struct lg_scratch {
   struct lg_code_bucket bucket;
   struct lg_verdict verdict;
   struct lg_parts parts;
+  struct lg_slot slot;
+  struct lg_pushed pushed;
   struct lg_state state;
   struct lg_handoff no_handoff;
   __u64 area[4]; /* nonce, epoch, names_used */

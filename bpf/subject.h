@@ -8,21 +8,7 @@
 #ifndef LIBGUARD_BPF_SUBJECT_H
 #define LIBGUARD_BPF_SUBJECT_H
 
-#include "bpf/stack.h"
-
-static __always_inline void lg_empty_stack(struct lg_stack *stack)
-{
-  __builtin_memset(stack, 0, sizeof(*stack));
-}
-
-/* A program without frames: it is one library. */
-static __always_inline void lg_fill_single(struct lg_stack *stack, __u32 library, __u32 flags)
-{
-  lg_empty_stack(stack);
-  lg_set_add(&stack->active, library);
-  stack->caller = stack->direct = (__u16)library;
-  stack->flags = flags;
-}
+#include "bpf/pushes.h"
 
 /* What the walk left in the scratch, as struct lg_stack. */
 static __always_inline void lg_reduce(struct lg_look *look)
@@ -106,6 +92,8 @@ static __always_inline void lg_stack_of(struct lg_look *look, struct task_struct
     lg_count(look->counts, no_hello);
     return lg_fill_single(stack, LG_STARTUP, 0);
   }
+  if (image->kind == LG_IMAGE_PUSHES)
+    return lg_take_pushed(look, task, image_number);
   lg_walk(look, task->thread.fsbase, image_number);
   lg_count_flags(look, stack->flags);
   /* Before the interpreter gave the main thread a state, the program is still starting. */

@@ -16,6 +16,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "core/backend/bpf/pins.h"
 #include "core/base/file.h"
 
 namespace libguard {
@@ -26,10 +27,11 @@ using Json = nlohmann::ordered_json;
 Json to_json(const Announced& a) {
   Json protections = Json::array();
   for (const auto& [path, by] : a.protections) protections.push_back({{"path", path}, {"by", by}});
-  return {{"supervisor", a.supervisor}, {"program", a.program},      {"mode", a.mode},
-          {"recording", a.recording},   {"backend", a.backend},      {"policy", a.policy_path},
-          {"digest", a.policy_digest},  {"events", a.events_path},   {"started", a.started},
-          {"command", a.command},       {"protections", protections}};
+  return {{"supervisor", a.supervisor}, {"program", a.program},       {"mode", a.mode},
+          {"recording", a.recording},   {"backend", a.backend},       {"policy", a.policy_path},
+          {"digest", a.policy_digest},  {"events", a.events_path},    {"started", a.started},
+          {"command", a.command},       {"protections", protections}, {"application", a.application},
+          {"abandoned", a.abandoned}};
 }
 
 Announced from_json(const Json& json) {
@@ -43,6 +45,7 @@ Announced from_json(const Json& json) {
   a.policy_digest = json.value("digest", "");
   a.events_path = json.value("events", "");
   a.started = json.value("started", "");
+  a.application = json.value("application", "");
   a.command = json.value("command", std::vector<std::string>{});
   for (const Json& entry : json.value("protections", Json::array()))
     a.protections.emplace_back(entry.value("path", ""), entry.value("by", ""));
@@ -97,7 +100,8 @@ std::vector<Announced> read_announcements() {
     if (!json.is_object()) continue;
     try {
       Announced announced = from_json(json);
-      if (lives(announced.supervisor))
+      announced.abandoned = !lives(announced.supervisor);
+      if (!announced.abandoned || !Pins::guarded(Pins::directory_of(announced.supervisor)).empty())
         all.push_back(std::move(announced));
       else
         ::unlink(entry.path().c_str());

@@ -17,9 +17,10 @@ namespace libguard {
 struct Announced {
   int supervisor = 0;  // pid
   int program = 0;     // pid of the first guarded program
-  std::string mode, backend, policy_path, policy_digest, events_path, started;
+  std::string mode, backend, policy_path, policy_digest, events_path, started, application;
   std::vector<std::string> command;
   bool recording = false;
+  bool abandoned = false;  // its supervisor died; what the kernel refused it goes on refusing
   std::vector<std::pair<std::string, std::string>> protections;  // path, by what
 };
 
@@ -31,6 +32,7 @@ class Announcement {
  public:
   explicit Announcement(const Announced& announced);
   ~Announcement();
+  void keep() { path_.clear(); }                  // it stays when this object goes
   void update(const Announced& announced) const;  // the same guard, something else is in force
   Announcement(const Announcement&) = delete;
   Announcement& operator=(const Announcement&) = delete;
@@ -39,7 +41,7 @@ class Announcement {
   std::string path_;
 };
 
-// Those whose supervisor lives; files of dead ones are removed.
+// Those whose supervisor lives, and those that the kernel goes on guarding without; files of others are removed.
 std::vector<Announced> read_announcements();
 // Is `pid` the supervisor, the first program, or a task below one of them?
 bool belongs_to(const Announced& guard, int pid);

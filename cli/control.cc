@@ -62,7 +62,8 @@ void write_line(int connection, const std::string& line) {
 
 }  // namespace
 
-ControlServer::ControlServer(SetPhase set_phase) : set_phase_(std::move(set_phase)) {
+ControlServer::ControlServer(SetPhase set_phase, std::function<void()> end)
+    : set_phase_(std::move(set_phase)), end_guard_(std::move(end)) {
   sockaddr_un address;
   std::string path = socket_path(::getpid());
   if (!fill_address(path, &address)) return;
@@ -119,6 +120,10 @@ void ControlServer::answer(int connection) {
   if (!same_user) return write_line(connection, "no another user's guard");
   int pid = 0, end = 0;
   std::string line = read_line(connection);
+  if (line == "end") {
+    end_guard_();
+    return write_line(connection, "ok");
+  }
   if (std::sscanf(line.c_str(), "phase %d serving%n", &pid, &end) != 1 || end != static_cast<int>(line.size()) ||
       pid <= 0)
     return write_line(connection, "no not understood");
@@ -126,7 +131,9 @@ void ControlServer::answer(int connection) {
   write_line(connection, "ok");
 }
 
-Status ask_phase(int supervisor, pid_t pid) {
+namespace {
+
+Status ask(int supervisor, const std::string& line, const char* failed) {
   sockaddr_un address;
   std::string path = socket_path(supervisor);
   int connection = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -135,15 +142,23 @@ Status ask_phase(int supervisor, pid_t pid) {
   std::string answer;
   if (reached) {
     set_deadline(connection);
-    write_line(connection, "phase " + std::to_string(pid) + " serving");
+    write_line(connection, line);
     answer = read_line(connection);
   }
   int error = errno;
   if (connection >= 0) ::close(connection);
   if (answer == "ok") return {};
   std::string reason = reached ? (answer.empty() ? "no answer" : answer.substr(3)) : std::strerror(error);
-  return fail(Code::kDenied, "supervisor " + std::to_string(supervisor) + " did not change the phase: " + reason,
+  return fail(Code::kDenied, "supervisor " + std::to_string(supervisor) + " did not " + failed + ": " + reason,
               "libguard status lists the guards of this user");
 }
+
+}  // namespace
+
+Status ask_phase(int supervisor, pid_t pid) {
+  return ask(supervisor, "phase " + std::to_string(pid) + " serving", "change the phase");
+}
+
+Status ask_end(int supervisor) { return ask(supervisor, "end", "end the guard"); }
 
 }  // namespace libguard

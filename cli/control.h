@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Control: the socket by which `libguard phase` speaks to a running supervisor, and the words on it.
+// Control: the socket by which `libguard phase` and `libguard end` speak to a running supervisor, and the words on it.
 //
-// Way:     from outside -> phase of a guarded process.
+// Way:     from outside -> phase of a guarded process, or the end of all of them.
 // Thread:  the server has a thread of its own between construction and destruction.
-// Failure: no socket can be made: the guard goes on without one. What is said can only narrow: a phase never goes back.
+// Failure: no socket can be made: the guard goes on without one. What is said can only narrow: a phase never goes back,
+//          and nothing of a guard outlives its end.
 //
 // A stream socket beside the announcement, SUPERVISOR.sock, for the same user. One line asked, one line answered:
 //   "phase PID serving\n"  ->  "ok\n" or "no REASON\n"
+//   "end\n"                ->  the same
 #pragma once
 
 #include <sys/types.h>
@@ -22,7 +24,7 @@ namespace libguard {
 class ControlServer {
  public:
   using SetPhase = std::function<void(pid_t pid, uint32_t phase)>;
-  explicit ControlServer(SetPhase set_phase);
+  ControlServer(SetPhase set_phase, std::function<void()> end);
   ~ControlServer();
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
@@ -31,6 +33,7 @@ class ControlServer {
   void serve();
   void answer(int connection);
   SetPhase set_phase_;
+  std::function<void()> end_guard_;
   std::string path_;
   int socket_ = -1;
   int end_ = -1;  // readable when the server ends
@@ -39,5 +42,7 @@ class ControlServer {
 
 // Asks the supervisor with that pid.
 Status ask_phase(int supervisor, pid_t pid);
+// The same: all guarded processes are to be killed.
+Status ask_end(int supervisor);
 
 }  // namespace libguard

@@ -108,6 +108,8 @@ int run(int argc, char** argv) {
   add_analyze(app, verbs);
   add_status(app, verbs);
   add_phase(app, verbs);
+  add_adopt(app, verbs);
+  add_end(app, verbs);
   add_doctor(app, verbs);
   add_supervise(app, verbs);
   try {

@@ -15,11 +15,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 
 #include "cli/announcement.h"
 #include "cli/companions.h"
 #include "cli/control.h"
+#include "cli/privileges.h"
 #include "cli/progress.h"
 #include "cli/summary.h"
 #include "core/backend/notify/abilities.h"
@@ -127,7 +129,12 @@ Result<std::unique_ptr<Session>> make_session(const GuardFlags& flags, const std
   if (!options) return tl::unexpected(options.error());
   options->client_path = session->client;
   Announced& announced = session->announced;
-  if (options->policy) announced.policy_path = flags.policy, announced.policy_digest = options->policy->digest;
+  std::error_code ignored;
+  if (options->policy) {
+    announced.policy_path = flags.policy.empty() ? "" : std::filesystem::absolute(flags.policy, ignored).string();
+    announced.policy_digest = options->policy->digest;
+  }
+  announced.application = options->application_dir;
   announced.events_path = options->events_path;
   if (auto switches = make_switches(*session, *options, detached); !switches) return tl::unexpected(switches.error());
   if (!flags.quiet) options->on_event = print_event;
@@ -185,7 +192,8 @@ void announce(Session& session, pid_t program) {
   session.announcement = std::make_unique<Announcement>(announced);
   NotifyBackend& backend = *session.backend;
   session.control =
-      std::make_unique<ControlServer>([&backend](pid_t pid, uint32_t phase) { backend.request_phase(pid, phase); });
+      std::make_unique<ControlServer>([&backend](pid_t pid, uint32_t phase) { backend.request_phase(pid, phase); },
+                                      [&backend] { backend.request_end(); });
 }
 
 // Final counts, profile, summary. False: the profile could not be written.
@@ -240,6 +248,7 @@ int run_command(const GuardFlags& flags, const std::vector<std::string>& command
   auto child =
       spawn_guarded({command, environment_of(session), session.client, session.filter, session.backend->ruleset()});
   if (!child) return refuse_to_start(child.error());
+  drop_privileges();
   session.guard->begin();
   if (auto started = session.backend->start_door(child->take_listener(), child->pid(), child->shielded()); !started)
     return refuse_to_start(started.error());
@@ -279,6 +288,7 @@ int supervise(int door_fd) {
     return kSessionFailed;
   }
   Session& session = **made;
+  drop_privileges();
   session.guard->begin();
   auto listener = door->exchange(session.filter);
   if (!listener) return refuse_to_start(listener.error());

@@ -25,6 +25,9 @@ void print_text(const std::vector<Announced>& guards) {
     for (const std::string& word : guard.command) command += (command.empty() ? "" : " ") + word;
     std::printf("%d  %s%s  backend %s  supervisor %d  since %s\n", guard.program, guard.mode.c_str(),
                 guard.recording ? " (recording)" : "", guard.backend.c_str(), guard.supervisor, guard.started.c_str());
+    if (guard.abandoned)
+      std::printf("    its supervisor died: the kernel goes on refusing; libguard adopt %d, or libguard end %d\n",
+                  guard.program, guard.program);
     std::printf("    command  %s\n", command.c_str());
     if (!guard.policy_path.empty())
       std::printf("    policy   %s  sha256 %.12s\n", guard.policy_path.c_str(), guard.policy_digest.c_str());

@@ -24,6 +24,8 @@ void add_merge(CLI::App& app, Verbs& verbs);
 void add_analyze(CLI::App& app, Verbs& verbs);
 void add_status(CLI::App& app, Verbs& verbs);
 void add_phase(CLI::App& app, Verbs& verbs);
+void add_adopt(CLI::App& app, Verbs& verbs);
+void add_end(CLI::App& app, Verbs& verbs);
 void add_doctor(CLI::App& app, Verbs& verbs);
 void add_supervise(CLI::App& app, Verbs& verbs);  // hidden: the detached supervisor
 

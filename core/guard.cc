@@ -270,6 +270,9 @@ uint64_t Guard::resolve(uint32_t, uint32_t kind, std::string_view path, FileIden
     case LG_RESOLVE_FROZEN:
       resolved = state.resolver->resolve_frozen(path);
       break;
+    case LG_RESOLVE_NATIVE:
+      resolved.library = state.resolver->resolve_native(path).library;
+      break;
     case LG_RESOLVE_COMMAND:
       resolved = state.resolver->resolve_command(path);
       break;
@@ -285,6 +288,21 @@ uint64_t Guard::resolve(uint32_t, uint32_t kind, std::string_view path, FileIden
 std::string Guard::module_name(uint32_t module_hash) {
   auto found = state_->modules.find(module_hash);
   return found == state_->modules.end() ? std::string() : found->second;
+}
+
+std::string Guard::library_name(LibraryId id) {
+  return number(id) < state_->table.size() ? state_->table.at(id).purl : std::string();
+}
+
+Status Guard::take_over(const std::vector<std::string>& purls) {
+  State& state = *state_;
+  uint16_t next = LG_FIRST_LIBRARY;
+  for (const std::string& purl : purls)
+    if (state.table.intern(purl) != LibraryId{next++})
+      return fail(Code::kInvalid, "library " + purl + " would get another number than the kernel knows it by",
+                  "start libguard of the same version as the supervisor that died");
+  state.place_new_libraries();
+  return {};
 }
 
 void Guard::begin() { state_->resolver->begin(); }

@@ -94,6 +94,8 @@ class Handler {
   // LG_RESOLVED(...). `opened`: the file whose bytes were read, if any: the path must lead to it.
   virtual uint64_t resolve(uint32_t program, uint32_t kind, std::string_view path, FileIdentity opened) = 0;
   virtual std::string module_name(uint32_t module_hash) = 0;
+  // Purl of a library; "" for a number that was not given out.
+  virtual std::string library_name(LibraryId) { return {}; }
   // Owner of an executable mapping; false: transparent, names nobody.
   virtual bool native_owner(std::string_view mapping_path, LibraryId* owner) = 0;
   // A process, or a new program in it, both in phase init; `forked`: of the same program as its parent, in its phase.

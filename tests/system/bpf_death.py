@@ -3,7 +3,8 @@
 
 Usage: bpf_death.py [--expect MECHANISM]. Needs root. The guarded program waits, the supervisor gets SIGKILL, then the
 program tries denied calls in itself, in a thread and in a child. Pins must be there while it lives and go with the next
-guard.
+guard. With --expect another supervisor takes over, is killed too, and a third; `status` must tell it, events must come
+of each, and `end` must leave nothing. A guard whose supervisor lives is ended as well.
 """
 
 import argparse
@@ -43,6 +44,19 @@ json.dump({"before": before, "after": sorted(set(after)), "notified": notified},
 result.close()
 time.sleep(0.5)
 '''
+# Tries for ever; a line for each second answer, so that somebody can see that nothing changes.
+RESTLESS = '''
+import errno, socket, sys, time
+
+while True:
+    try:
+        socket.socket(socket.AF_UNIX).close()
+        answer = "done"
+    except OSError as error:
+        answer = errno.errorcode[error.errno]
+    print(answer, flush=True)
+    time.sleep(0.02)
+'''
 POLICY = """
 version: 1
 mode: enforce
@@ -70,6 +84,99 @@ def run(work, result):
     raise harness.Broken("the program told nothing after its supervisor's end")
 
 
+class Restless:
+    """A guarded program that tries a denied call again and again, and who supervises it."""
+
+    def __init__(self, work):
+        self.events = os.path.join(work, "restless.jsonl")
+        application = os.path.join(work, "application")
+        argv = [harness.libguard_binary(), "run", "--policy", os.path.join(work, "policy.yaml"), "--app", application, "--quiet",
+                "--events", self.events, "--", PYTHON, os.path.join(application, "restless.py")]
+        self.run = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+        self.supervisor = self.run
+        self.answers()
+        self.program = self.status()["program"]
+
+    def answers(self, count=20):
+        """The next answers."""
+        return {self.run.stdout.readline().strip() for _ in range(count)}
+
+    def status(self):
+        out = subprocess.run([harness.libguard_binary(), "status", "--json"], capture_output=True, text=True, check=True).stdout
+        mine = [guard for guard in json.loads(out) if guard["events"] == self.events]
+        if len(mine) != 1:
+            raise harness.Broken(f"status tells of {len(mine)} guards: {out}")
+        return mine[0]
+
+    def adopt(self):
+        """A new supervisor; once it has announced itself."""
+        self.supervisor = subprocess.Popen([harness.libguard_binary(), "adopt", "--quiet", str(self.program)])
+        end = time.monotonic() + 60
+        while time.monotonic() < end and self.supervisor.poll() is None:
+            if os.path.exists(f"/run/libguard/{self.supervisor.pid}.json"):
+                return
+            time.sleep(0.1)
+        raise harness.Broken(f"nobody took over: {self.supervisor.poll()}")
+
+    def kill(self):
+        self.supervisor.send_signal(signal.SIGKILL)
+        self.supervisor.wait()
+
+    def told(self):
+        """Events that came since the last time; waits for one."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            if os.path.exists(self.events) and os.path.getsize(self.events):
+                events = harness.read_events(self.events)
+                open(self.events, "w", encoding="utf-8").close()
+                return {event["right"]["name"] for event in events if "right" in event}
+            time.sleep(0.1)
+        return set()
+
+    def end(self):
+        """`libguard end`: its exit status, and what is left of program and supervisor."""
+        ended = subprocess.run([harness.libguard_binary(), "end", str(self.program)], check=False).returncode
+        deadline = time.monotonic() + 20
+        while os.path.exists(f"/proc/{self.program}") and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return ended, os.path.exists(f"/proc/{self.program}"), self.supervisor.wait(timeout=20)
+
+
+def check_lifetime(work, expected):
+    """Lines that say what is wrong."""
+    if expected:
+        restless = Restless(work)
+        for turn in range(2):
+            restless.told()
+            restless.kill()
+            answers, status = restless.answers(), restless.status()
+            print(f"  {turn}: supervisor killed: {answers}, abandoned {status['abandoned']}")
+            if answers != {"EPERM"} or not status["abandoned"]:
+                yield f"turn {turn}: {answers}, status {status}"
+            restless.told()
+            restless.adopt()
+            told, status = restless.told(), restless.status()
+            if told != {"socket:unix"} or status["abandoned"] or status["supervisor"] != restless.supervisor.pid:
+                yield f"turn {turn}: adopted: told {told}, status {status}"
+        if restless.answers() != {"EPERM"}:
+            yield "refused no more after two supervisors"
+        outcome = restless.end()
+        print(f"  end of the adopted guard: {outcome}")
+        if outcome != (0, False, 0):
+            yield f"end of an adopted guard: {outcome}"
+        restless = Restless(work)
+        restless.kill()
+        outcome = restless.end()
+        print(f"  end of the abandoned guard: {outcome}")
+        if outcome[:2] != (0, False):
+            yield f"end of an abandoned guard: {outcome}"
+    restless = Restless(work)
+    outcome = restless.end()
+    print(f"  end of a supervised guard: {outcome}")
+    if outcome != (0, False, 128 + signal.SIGKILL):
+        yield f"end of a supervised guard: {outcome}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--expect", choices=["lsm", "fmod_ret"])
@@ -79,7 +186,7 @@ def main():
     work = os.path.join(harness.WORK, "bpf-death")
     shutil.rmtree(work, ignore_errors=True)
     os.makedirs(os.path.join(work, "application"))
-    for name, text in (("application/main.py", PROGRAM), ("policy.yaml", POLICY)):
+    for name, text in (("application/main.py", PROGRAM), ("application/restless.py", RESTLESS), ("policy.yaml", POLICY)):
         with open(os.path.join(work, name), "w", encoding="utf-8") as file:
             file.write(text)
     told, pinned = run(work, os.path.join(work, "result.json"))
@@ -89,6 +196,10 @@ def main():
     time.sleep(1.5)
     harness.run([harness.libguard_binary(), "run", "--policy", os.path.join(work, "policy.yaml"), "--app",
                  os.path.join(work, "application"), "--", "/bin/true"], harness.Account(as_user=False), work)
+    lines = [*check_lifetime(work, arguments.expect)]
+    for line in lines:
+        print("FAIL  " + line)
+    wrong |= bool(lines)
     left = os.listdir(PINS) if os.path.isdir(PINS) else []
     print(f"  left below {PINS} after the next guard: {left}")
     print("bpf_death: " + ("failed" if wrong or left else "closed"))

@@ -199,7 +199,7 @@ TEST_F(Kernel, AThousandForksLeaveNothingBehind) {
             }),
             0);
   EXPECT_EQ(counted(kCounted), 1000u);
-  EXPECT_EQ(kernel_->guarded_processes(), 0u);
+  EXPECT_EQ(kernel_->processes().size(), 0u);
   EXPECT_EQ(kernel_->counts().processes_lost + kernel_->counts().unknown_makers, 0u);
 }
 

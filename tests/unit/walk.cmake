@@ -1,4 +1,5 @@
 # The walk: the pure header, the walker over made-up programs, process memory, offsets, names.
+lg_add_test(NAME unit_pushed LABELS unit SOURCES ${CMAKE_CURRENT_LIST_DIR}/pushed_test.cc LIBS lg_walk)
 lg_add_test(NAME unit_walk LABELS unit LIBS lg_walk
             SOURCES walk_header_test.cc walk_walker_test.cc walk_memory_test.cc)
 # The client's own writer beside the reader; its flags for code in other processes are not for tests.

@@ -20,6 +20,26 @@ namespace {
 constexpr uint32_t kFirstImage = 1;  // of a process that ran before its guard
 constexpr uint16_t kBirths[] = {LG_NR_clone, LG_NR_fork, LG_NR_vfork, LG_NR_execve, LG_NR_execveat};
 
+bool fill_walked(ProcessMemory& memory, const lg_hello& hello, lg_image* image) {
+  lg_area area;
+  auto offsets = python_offsets(memory, hello.hexversion, hello.runtime_state);
+  if (!offsets || !memory.read(hello.area, &area)) return false;
+  image->kind = LG_IMAGE_CPYTHON;
+  image->table = area.table;
+  image->program = {hello.runtime_state + offsets->runtime_interpreters, hello.none, hello.image_low, hello.image_high};
+  image->offsets = *offsets;
+  return true;
+}
+
+// Its library was told with the program, and stays below all that it pushes.
+bool fill_pushed(const lg_hello& hello, lg_image* image) {
+  if (image->kind != LG_IMAGE_NATIVE) return false;
+  image->kind = LG_IMAGE_PUSHES;
+  image->table = hello.states;
+  image->slot_delta = hello.slot_delta;
+  return true;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<BpfCompanion>> BpfCompanion::make(BpfOptions options, Handler& handler) {
@@ -45,7 +65,7 @@ Result<std::unique_ptr<BpfCompanion>> BpfCompanion::make(BpfOptions options, Han
 }
 
 BpfCompanion::BpfCompanion(BpfOptions options, std::unique_ptr<KernelSide> kernel, Handler& handler)
-    : options_(std::move(options)), kernel_(std::move(kernel)), observations_(*kernel_, handler) {}
+    : options_(std::move(options)), handler_(handler), kernel_(std::move(kernel)), observations_(*kernel_, handler) {}
 
 void BpfCompanion::write_settings() {
   lg_settings& settings = kernel_->settings();
@@ -60,7 +80,17 @@ void BpfCompanion::write_settings() {
     if (options_.record) settings.counted[number(right) / 64] |= 1ull << (number(right) % 64);
 }
 
+// For a supervisor that takes over.
+void BpfCompanion::write_names() {
+  for (; named_ < LG_MAX_LIBRARIES; named_++) {
+    const std::string purl = handler_.library_name(LibraryId{named_});
+    if (purl.empty()) return;
+    kernel_->set_name(named_, purl);
+  }
+}
+
 void BpfCompanion::on_rules() {
+  write_names();
   if (!options_.judge) return;
   lg_settings& settings = kernel_->settings();
   // Rows first: a right that becomes judged is judged by rows that are there.
@@ -94,20 +124,15 @@ void BpfCompanion::on_program(const CompanionProgram& program) {
 
 void BpfCompanion::on_hello(pid_t pid, ProcessMemory& memory, const lg_hello& hello) {
   const uint32_t number_of_exec = kernel_->image_of(pid);
-  lg_area area;
-  auto offsets = python_offsets(memory, hello.hexversion, hello.runtime_state);
-  if (number_of_exec == LG_IMAGE_DOOR || !offsets || !memory.read(hello.area, &area)) {
+  lg_image image = kernel_->image(number_of_exec);
+  image.area = hello.area;
+  std::memcpy(image.nonce, hello.nonce, sizeof(image.nonce));
+  const bool understood =
+      hello.runtime == LG_RUNTIME_CPYTHON ? fill_walked(memory, hello, &image) : fill_pushed(hello, &image);
+  if (number_of_exec == LG_IMAGE_DOOR || !understood || !kernel_->set_image(number_of_exec, image)) {
     handed_over_lost_++;
     return;
   }
-  lg_image image{};
-  image.kind = LG_IMAGE_CPYTHON;
-  image.area = hello.area;
-  image.table = area.table;
-  std::memcpy(image.nonce, hello.nonce, sizeof(image.nonce));
-  image.program = {hello.runtime_state + offsets->runtime_interpreters, hello.none, hello.image_low, hello.image_high};
-  image.offsets = *offsets;
-  if (!kernel_->set_image(number_of_exec, image)) handed_over_lost_++;
   observations_.greeted(number_of_exec);
 }
 
@@ -146,6 +171,7 @@ Counters BpfCompanion::counters() const {
       {"kernel_no_hello", counts.no_hello},
       {"kernel_denied", counts.denied},
       {"kernel_refused_by_hooks", counts.hook_denied},
+      {"kernel_pushes_lost", counts.pushes_lost},
       {"kernel_unsampled", observations_.unsampled()},
       {"kernel_unnamed_frames", observations_.unnamed()},
       {"kernel_handed_over_lost", handed_over_lost_},

@@ -42,8 +42,11 @@ class BpfCompanion final : public Companion {
  private:
   BpfCompanion(BpfOptions options, std::unique_ptr<KernelSide> kernel, Handler& handler);
   void write_settings();
+  void write_names();
 
   BpfOptions options_;
+  Handler& handler_;
+  uint16_t named_ = LG_FIRST_LIBRARY;  // the next number whose library the kernel side was not told
   std::unique_ptr<KernelSide> kernel_;
   Observations observations_;
   uint64_t handed_over_lost_ = 0;

@@ -23,6 +23,9 @@ namespace {
 
 constexpr char kInitialPidNamespace[] = "pid:[4026531836]";
 constexpr uint32_t kBatch = 512;
+// All that the supervisor reads or writes; pinned under these names.
+constexpr const char* kMaps[] = {"processes", "images", "handoffs", "matrices", "settings",
+                                 "names",     "states", "pairs",    "ring",     "counts"};
 
 int quiet(libbpf_print_level, const char*, va_list) { return 0; }
 
@@ -103,31 +106,49 @@ Result<std::unique_ptr<KernelSide>> KernelSide::load(const std::vector<HookKind>
   side->choose_hooks(hooks);
   side->set_limits(limits);
   if (int error = guard_bpf__load(side->skeleton_); error != 0) return tl::unexpected(load_error(-error));
+  for (const char* name : kMaps)
+    side->maps_[name] = bpf_map__fd(bpf_object__find_map_by_name(side->skeleton_->obj, name));
   if (Status mapped = side->map_values(); !mapped) return tl::unexpected(mapped.error());
   if (int error = guard_bpf__attach(side->skeleton_); error != 0) return tl::unexpected(load_error(-error));
+  if (Status opened = side->open_ring(); !opened) return tl::unexpected(opened.error());
+  return side;
+}
+
+Result<std::unique_ptr<KernelSide>> KernelSide::take_over(const std::string& directory) {
+  std::unique_ptr<KernelSide> side(new KernelSide());
+  for (const char* name : kMaps) {
+    const int map = bpf_obj_get((directory + "/" + name).c_str());
+    if (map < 0) return tl::unexpected(load_error(errno));
+    side->maps_[name] = map;
+  }
+  side->pinned_ = directory;
+  if (Status opened = side->open_ring(); !opened) return tl::unexpected(opened.error());
+  return side;
+}
+
+Status KernelSide::open_ring() {
   auto take = [](void* self, void* data, size_t size) {
     if (size >= sizeof(lg_first_call)) static_cast<KernelSide*>(self)->take_(*static_cast<lg_first_call*>(data));
     return 0;
   };
-  side->ring_ = ring_buffer__new(bpf_map__fd(side->skeleton_->maps.ring), take, side.get(), nullptr);
-  if (side->ring_ == nullptr) return tl::unexpected(load_error(errno));
-  return side;
+  ring_ = ring_buffer__new(maps_.at("ring"), take, this, nullptr);
+  if (ring_ == nullptr) return tl::unexpected(load_error(errno));
+  return {};
 }
 
 Status KernelSide::map_values() {
-  void* settings = mmap(nullptr, pages(sizeof(lg_settings)), PROT_READ | PROT_WRITE, MAP_SHARED,
-                        bpf_map__fd(skeleton_->maps.settings), 0);
+  void* settings =
+      mmap(nullptr, pages(sizeof(lg_settings)), PROT_READ | PROT_WRITE, MAP_SHARED, maps_.at("settings"), 0);
   if (settings == MAP_FAILED) return tl::unexpected(load_error(errno));
   settings_ = static_cast<lg_settings*>(settings);
-  void* matrix = mmap(nullptr, pages(sizeof(lg_matrix)), PROT_READ | PROT_WRITE, MAP_SHARED,
-                      bpf_map__fd(skeleton_->maps.matrices), 0);
+  void* matrix = mmap(nullptr, pages(sizeof(lg_matrix)), PROT_READ | PROT_WRITE, MAP_SHARED, maps_.at("matrices"), 0);
   if (matrix == MAP_FAILED) return tl::unexpected(load_error(errno));
   matrix_ = static_cast<lg_matrix*>(matrix);
   return {};
 }
 
 Status KernelSide::pin() {
-  auto directory = Pins::pin(*skeleton_->skeleton, bpf_map__fd(skeleton_->maps.processes));
+  auto directory = Pins::pin(*skeleton_->skeleton, maps_);
   if (!directory) return tl::unexpected(directory.error());
   pinned_ = *directory;
   return {};
@@ -138,6 +159,8 @@ KernelSide::~KernelSide() {
   if (ring_ != nullptr) ring_buffer__free(ring_);
   if (settings_ != nullptr) munmap(settings_, pages(sizeof(lg_settings)));
   if (matrix_ != nullptr) munmap(matrix_, pages(sizeof(lg_matrix)));
+  if (skeleton_ == nullptr)
+    for (const auto& [name, map] : maps_) close(map);
   guard_bpf__destroy(skeleton_);
 }
 
@@ -146,7 +169,7 @@ Status KernelSide::guard(pid_t pid, uint32_t image) {
   process.image = image;
   process.flags = LG_PROCESS_ADOPTED;
   const auto key = static_cast<uint32_t>(pid);
-  if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.processes), &key, &process, BPF_ANY) == 0) return {};
+  if (bpf_map_update_elem(maps_.at("processes"), &key, &process, BPF_ANY) == 0) return {};
   return fail(Code::kLimit, std::string("the kernel cannot remember the process: ") + std::strerror(errno),
               "raise the limit of locked memory (ulimit -l), or use --backend=notify");
 }
@@ -154,16 +177,38 @@ Status KernelSide::guard(pid_t pid, uint32_t image) {
 uint32_t KernelSide::image_of(pid_t pid) const {
   lg_kernel_process process{};
   const auto key = static_cast<uint32_t>(pid);
-  if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.processes), &key, &process) != 0) return LG_IMAGE_DOOR;
+  if (bpf_map_lookup_elem(maps_.at("processes"), &key, &process) != 0) return LG_IMAGE_DOOR;
   return process.image;
 }
 
-size_t KernelSide::guarded_processes() const {
-  return read_all<uint32_t, lg_kernel_process>(bpf_map__fd(skeleton_->maps.processes)).size();
+bool KernelSide::set_image(uint32_t number, const lg_image& image) {
+  return bpf_map_update_elem(maps_.at("images"), &number, &image, BPF_ANY) == 0;
 }
 
-bool KernelSide::set_image(uint32_t number, const lg_image& image) {
-  return bpf_map_update_elem(bpf_map__fd(skeleton_->maps.images), &number, &image, BPF_ANY) == 0;
+lg_image KernelSide::image(uint32_t number) const {
+  lg_image image{};
+  bpf_map_lookup_elem(maps_.at("images"), &number, &image);
+  return image;
+}
+
+void KernelSide::set_name(uint32_t library, const std::string& purl) {
+  lg_library_name name{};
+  purl.copy(name.text, sizeof(name.text) - 1);
+  bpf_map_update_elem(maps_.at("names"), &library, &name, BPF_ANY);
+}
+
+std::string KernelSide::name(uint32_t library) const {
+  lg_library_name name{};
+  bpf_map_lookup_elem(maps_.at("names"), &library, &name);
+  name.text[sizeof(name.text) - 1] = 0;
+  return name.text;
+}
+
+std::vector<std::pair<pid_t, lg_kernel_process>> KernelSide::processes() const {
+  std::vector<std::pair<pid_t, lg_kernel_process>> all;
+  for (const auto& [pid, process] : read_all<uint32_t, lg_kernel_process>(maps_.at("processes")))
+    all.emplace_back(static_cast<pid_t>(pid), process);
+  return all;
 }
 
 bool KernelSide::set_phase(pid_t pid, uint32_t phase) {
@@ -174,12 +219,12 @@ bool KernelSide::set_phase(pid_t pid, uint32_t phase) {
 
 bool KernelSide::set_handoff(pid_t tid, const lg_handoff& handoff) {
   const auto key = static_cast<uint32_t>(tid);
-  return bpf_map_update_elem(bpf_map__fd(skeleton_->maps.handoffs), &key, &handoff, BPF_ANY) == 0;
+  return bpf_map_update_elem(maps_.at("handoffs"), &key, &handoff, BPF_ANY) == 0;
 }
 
 void KernelSide::clear_handoff(pid_t tid) {
   const auto key = static_cast<uint32_t>(tid);
-  bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.handoffs), &key);
+  bpf_map_delete_elem(maps_.at("handoffs"), &key);
 }
 
 void KernelSide::refuse_everything(uint16_t library, int error) {
@@ -199,9 +244,9 @@ void KernelSide::refuse_everything(uint16_t library, int error) {
 
 void KernelSide::forget_observations() {
   drain([](const lg_first_call&) {});
-  for (const auto& [pair, count] : pairs()) bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.pairs), &pair);
-  for (const auto& [state, number] : read_all<lg_state, uint32_t>(bpf_map__fd(skeleton_->maps.states)))
-    bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.states), &state);
+  for (const auto& [pair, count] : pairs()) bpf_map_delete_elem(maps_.at("pairs"), &pair);
+  for (const auto& [state, number] : read_all<lg_state, uint32_t>(maps_.at("states")))
+    bpf_map_delete_elem(maps_.at("states"), &state);
 }
 
 int KernelSide::ring_fd() const { return ring_buffer__epoll_fd(ring_); }
@@ -213,13 +258,12 @@ void KernelSide::drain(const std::function<void(const lg_first_call&)>& take) {
 }
 
 std::vector<std::pair<lg_pair, uint64_t>> KernelSide::pairs() const {
-  return read_all<lg_pair, uint64_t>(bpf_map__fd(skeleton_->maps.pairs));
+  return read_all<lg_pair, uint64_t>(maps_.at("pairs"));
 }
 
 std::vector<std::pair<uint32_t, lg_state>> KernelSide::states() const {
   std::vector<std::pair<uint32_t, lg_state>> all;
-  for (const auto& [state, number] : read_all<lg_state, uint32_t>(bpf_map__fd(skeleton_->maps.states)))
-    all.emplace_back(number, state);
+  for (const auto& [state, number] : read_all<lg_state, uint32_t>(maps_.at("states"))) all.emplace_back(number, state);
   return all;
 }
 
@@ -229,7 +273,7 @@ lg_kernel_counts KernelSide::counts() const {
   if (processors <= 0) return sum;
   std::vector<lg_kernel_counts> each(static_cast<size_t>(processors));
   uint32_t zero = 0;
-  if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.counts), &zero, each.data()) != 0) return sum;
+  if (bpf_map_lookup_elem(maps_.at("counts"), &zero, each.data()) != 0) return sum;
   constexpr size_t kFields = sizeof(lg_kernel_counts) / sizeof(uint64_t);
   auto* total = reinterpret_cast<uint64_t*>(&sum);
   for (const lg_kernel_counts& one : each)

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,8 @@ class KernelSide {
   // pid namespace of its own.
   static Result<std::unique_ptr<KernelSide>> load(const std::vector<HookKind>& hooks = {},
                                                   const KernelLimits& limits = {});
+  // Of a guard whose supervisor died: what it pinned in `directory`. Its rules are not touched any more.
+  static Result<std::unique_ptr<KernelSide>> take_over(const std::string& directory);
   ~KernelSide();
   KernelSide(const KernelSide&) = delete;
   KernelSide& operator=(const KernelSide&) = delete;
@@ -49,8 +52,11 @@ class KernelSide {
   // Guards a process; `image` LG_IMAGE_DOOR or 1.
   Status guard(pid_t pid, uint32_t image);
   uint32_t image_of(pid_t pid) const;  // LG_IMAGE_DOOR if it is not guarded (any more)
-  size_t guarded_processes() const;
+  std::vector<std::pair<pid_t, lg_kernel_process>> processes() const;
+  void set_name(uint32_t library, const std::string& purl);
+  std::string name(uint32_t library) const;  // "" if none was set
   bool set_image(uint32_t number, const lg_image& image);
+  lg_image image(uint32_t number) const;  // zeros if there is none
   bool set_phase(pid_t pid, uint32_t phase);
   bool set_handoff(pid_t tid, const lg_handoff& handoff);
   void clear_handoff(pid_t tid);
@@ -69,11 +75,13 @@ class KernelSide {
  private:
   KernelSide() = default;
   Status map_values();
+  Status open_ring();
   void choose_hooks(const std::vector<HookKind>& kinds);
   void set_limits(const KernelLimits& limits);
 
-  guard_bpf* skeleton_ = nullptr;
-  std::string pinned_;  // directory; empty: not pinned
+  guard_bpf* skeleton_ = nullptr;    // null: taken over
+  std::map<std::string, int> maps_;  // descriptors by name
+  std::string pinned_;               // directory; empty: not pinned
   ring_buffer* ring_ = nullptr;
   std::function<void(const lg_first_call&)> take_;
   lg_settings* settings_ = nullptr;

@@ -23,6 +23,14 @@ class Sample final : public FrameReader {
   const std::vector<Frame>& frames_;
 };
 
+// Behind the innermost: its caller, then the others, which have no order.
+void add_pushed(const lg_stack& stack, std::vector<Frame>& frames) {
+  if (frames.empty()) frames.push_back({static_cast<LibraryId>(stack.direct), stack.direct_function, {}});
+  if (stack.caller != stack.direct) frames.push_back({static_cast<LibraryId>(stack.caller), 0, {}});
+  for (LibraryId id : LibrarySet(stack.active).ids())
+    if (number(id) != stack.direct && number(id) != stack.caller) frames.push_back({id, 0, {}});
+}
+
 uint64_t key_of(const lg_pair& pair) {
   uint64_t key;
   static_assert(sizeof(key) == sizeof(pair));
@@ -89,6 +97,7 @@ void Observations::complete(Kind& kind) const {
     stack.flags = starts ? 0 : LG_STACK_PROGRAM;
   }
   const bool single = (stack.flags & LG_STACK_PROGRAM) || !known->second.greeted;
+  if (known->second.greeted && !program.language_runtime && !single) return add_pushed(stack, kind.frames);
   if (kind.frames.empty() && single)
     kind.frames.push_back({static_cast<LibraryId>(stack.direct), stack.direct_function, {}});
 }

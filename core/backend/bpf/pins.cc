@@ -32,26 +32,12 @@ Error pin_error(const std::string& what, int error) {
   return {Code::kUnsupported, what + ": " + std::strerror(error), "mount it: mount -t bpf bpf /sys/fs/bpf"};
 }
 
-// Of the pinned map: is one of the processes still there?
-bool anybody_left(const std::string& directory) {
-  const int map = bpf_obj_get((directory + "/" + kProcesses).c_str());
-  if (map < 0) return false;
-  uint32_t key = 0, next = 0;
-  bool alive = false;
-  for (bool first = true; !alive && bpf_map_get_next_key(map, first ? nullptr : &key, &next) == 0; first = false) {
-    key = next;
-    alive = kill(static_cast<pid_t>(key), 0) == 0 || errno == EPERM;
-  }
-  close(map);
-  return alive;
-}
-
 }  // namespace
 
 bool Pins::release(const std::string& directory) {
   std::error_code error;
-  if (anybody_left(directory)) return false;
-  // The links first: without them nothing looks at the map.
+  if (!guarded(directory).empty()) return false;
+  // The map of processes last: it says whether anybody is left.
   for (const auto& entry : fs::directory_iterator(directory, error))
     if (entry.path().filename() != kProcesses) unlink(entry.path().c_str());
   unlink((directory + "/" + kProcesses).c_str());
@@ -59,28 +45,57 @@ bool Pins::release(const std::string& directory) {
 }
 
 void Pins::sweep() {
+  for (pid_t supervisor : abandoned()) release(directory_of(supervisor));
+}
+
+std::string Pins::directory_of(pid_t supervisor) { return std::string(kRoot) + "/" + std::to_string(supervisor); }
+
+std::vector<pid_t> Pins::abandoned() {
   std::error_code error;
-  std::vector<std::string> ended;
+  std::vector<pid_t> all;
   for (const auto& entry : fs::directory_iterator(kRoot, error)) {
     const std::string name = entry.path().filename();
     pid_t supervisor = 0;
     auto parsed = std::from_chars(name.data(), name.data() + name.size(), supervisor);
     if (parsed.ec != std::errc() || supervisor <= 0) continue;
-    if (kill(supervisor, 0) != 0 && errno == ESRCH) ended.push_back(entry.path());
+    if (kill(supervisor, 0) != 0 && errno == ESRCH) all.push_back(supervisor);
   }
-  for (const std::string& directory : ended) release(directory);
+  return all;
 }
 
-Result<std::string> Pins::pin(bpf_object_skeleton& skeleton, int processes_map) {
+std::vector<pid_t> Pins::guarded(const std::string& directory) {
+  std::vector<pid_t> all;
+  const int map = bpf_obj_get((directory + "/" + kProcesses).c_str());
+  if (map < 0) return all;
+  uint32_t key = 0, next = 0;
+  for (bool first = true; bpf_map_get_next_key(map, first ? nullptr : &key, &next) == 0; first = false) {
+    key = next;
+    const auto pid = static_cast<pid_t>(key);
+    if (kill(pid, 0) == 0 || errno == EPERM) all.push_back(pid);
+  }
+  close(map);
+  return all;
+}
+
+Result<std::string> Pins::claim(pid_t supervisor) {
+  const std::string from = directory_of(supervisor), to = directory_of(getpid());
+  if (rename(from.c_str(), to.c_str()) == 0) return to;
+  return fail(Code::kNotFound, "cannot take over " + from + ": " + std::strerror(errno),
+              "libguard status lists the guards whose supervisor died");
+}
+
+Result<std::string> Pins::pin(bpf_object_skeleton& skeleton, const std::map<std::string, int>& maps) {
   struct statfs mounted;
   if (statfs(kFileSystem, &mounted) != 0 || mounted.f_type != BPF_FS_MAGIC)
     return tl::unexpected(pin_error(std::string(kFileSystem) + " is no bpf file system", ENODEV));
   sweep();
-  const std::string directory = std::string(kRoot) + "/" + std::to_string(getpid());
+  const std::string directory = directory_of(getpid());
   mkdir(kRoot, 0700);
   if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
     return tl::unexpected(pin_error("cannot make " + directory, errno));
-  int error = bpf_obj_pin(processes_map, (directory + "/" + kProcesses).c_str()) == 0 ? 0 : errno;
+  int error = 0;
+  for (const auto& [name, map] : maps)
+    if (error == 0 && bpf_obj_pin(map, (directory + "/" + name).c_str()) != 0) error = errno;
   for (int i = 0; i < skeleton.prog_cnt && error == 0; i++) {
     bpf_link* link = *skeleton.progs[i].link;
     if (link != nullptr) error = -bpf_link__pin(link, (directory + "/" + skeleton.progs[i].name).c_str());

@@ -77,13 +77,13 @@ bool Channel::from_client(pid_t pid, uint64_t address) const {
 int64_t Channel::hello(Thread& thread, const seccomp_data& call) {
   Process& process = *thread.process;
   if (process.program->greeted) return refuse(thread, "a second hello");
-  if (!process.program->language_runtime) return -EOPNOTSUPP;
   if (!from_client(process.pid, call.instruction_pointer)) return refuse(thread, "hello from outside the client");
   lg_hello hello;
   lg_area area;
   if (!process.memory->read(call.args[2], &hello) || !process.memory->read(hello.area, &area)) return -EFAULT;
   if (hello.version != LG_ABI_VERSION || area.version != LG_ABI_VERSION) return -EPROTO;
-  if (hello.runtime != LG_RUNTIME_CPYTHON) return -EOPNOTSUPP;
+  // A language runtime is walked; any other program may push.
+  if (hello.runtime != (process.program->language_runtime ? LG_RUNTIME_CPYTHON : LG_RUNTIME_NATIVE)) return -EOPNOTSUPP;
   if (std::memcmp(hello.nonce, area.nonce, sizeof(hello.nonce)) != 0)
     return refuse(thread, "hello with a forged nonce");
   if (Status greeted = tasks_.greet(process, hello); !greeted) {
@@ -102,8 +102,7 @@ int64_t Channel::resolve(Thread& thread, uint64_t address) {
   if (asked.length > kMaxPath) return -ENAMETOOLONG;
   std::string path(asked.length, '\0');
   if (asked.length && !process.memory->read(asked.path, path.data(), path.size())) return -EFAULT;
-  bool is_file =
-      asked.kind == LG_RESOLVE_SOURCE || asked.kind == LG_RESOLVE_BYTECODE || asked.kind == LG_RESOLVE_EXTENSION;
+  const bool is_file = asked.kind != LG_RESOLVE_FROZEN && asked.kind != LG_RESOLVE_COMMAND;
   if (is_file && (path.empty() || path[0] != '/')) path = read_proc_link(thread.tid, "cwd") + "/" + path;
   return static_cast<int64_t>(handler_.resolve(process.program->index, asked.kind, path, {asked.device, asked.inode}));
 }

@@ -24,6 +24,8 @@ Counters NotifyBackend::counters() const {
       {"tampers", counts_.tampers},
       {"handoffs_lost", counts_.handoffs_lost},
       {"native_scans", counts_.scans},
+      {"pushes_unread", counts_.pushes_unread},
+      {"pushes_lost", counts_.pushes_lost},
       {"native_scans_failed", counts_.scans_failed},
       {"opens_emulated", counts_.opens_emulated},
       {"opens_by_kernel", counts_.opens_raced},

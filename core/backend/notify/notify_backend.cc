@@ -17,6 +17,7 @@
 #include <algorithm>
 
 #include "bpf/judge.h"
+#include "core/backend/end_processes.h"
 #include "core/base/check.h"
 
 namespace libguard {
@@ -123,6 +124,12 @@ void NotifyBackend::request_phase(pid_t pid, uint32_t phase) {
   if (watcher_) watcher_->wake();
 }
 
+void NotifyBackend::request_end() {
+  ending_.store(true);
+  requested_.store(true);
+  if (watcher_) watcher_->wake();
+}
+
 void NotifyBackend::drain() {
   std::vector<pid_t> exits = watcher_->take_exits();
   if (options_.companion) options_.companion->drain();  // before its processes are forgotten
@@ -132,6 +139,7 @@ void NotifyBackend::drain() {
     handler_.on_tick();
   }
   if (!requested_.exchange(false)) return;
+  if (ending_.exchange(false)) end_processes([this] { return with_children(tasks_.pids()); });
   std::lock_guard lock(mutex_);
   for (auto [pid, phase] : phases_) {
     Process* process = tasks_.process(pid);

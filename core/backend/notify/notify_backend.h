@@ -63,6 +63,8 @@ class NotifyBackend {
   size_t threads() const { return tasks_.threads(); }
   // The phase of a process, from outside (`libguard phase`). Takes effect at its next call. Any thread.
   void request_phase(pid_t pid, uint32_t phase);
+  // Ends every guarded process (`libguard end`). Any thread.
+  void request_end();
   const Shield& shield() const { return shield_; }
 
  private:
@@ -106,6 +108,7 @@ class NotifyBackend {
   pid_t door_child_ = 0;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> requested_{false};
+  std::atomic<bool> ending_{false};
   std::mutex mutex_;  // guards phases_
   std::vector<std::pair<pid_t, uint32_t>> phases_;
 };

@@ -176,13 +176,15 @@ Thread* Tasks::settle_exec(Thread& thread) {
 }
 
 Status Tasks::greet(Process& process, const lg_hello& hello) {
-  auto walker = PythonWalker::create(*process.memory, hello);
-  if (!walker) return tl::unexpected(walker.error());
+  if (hello.runtime == LG_RUNTIME_CPYTHON) {
+    auto walker = PythonWalker::create(*process.memory, hello);
+    if (!walker) return tl::unexpected(walker.error());
+    process.walker = std::move(*walker);
+  }
   if (process.program.use_count() > 1) process.program = std::make_shared<Program>(*process.program);
   process.program->greeted = true;
   process.program->hello = hello;
   programs_.push_back(process.program);
-  process.walker = std::move(*walker);
   if (companion_) companion_->on_hello(process.pid, *process.memory, hello);
   process.names =
       std::make_unique<Names>(*process.memory, [this](uint32_t hash) { return handler_.module_name(hash); });

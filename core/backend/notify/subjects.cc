@@ -7,6 +7,7 @@
 #include "core/backend/notify/subjects.h"
 
 #include "bpf/library_set.h"
+#include "core/backend/walk/pushed.h"
 
 namespace libguard {
 namespace {
@@ -42,12 +43,30 @@ void Subjects::walk(Thread& thread, lg_stack* out) {
   if (thread.tid == process.pid && !thread.cache.had_state) fill_single(LG_STARTUP, LG_STACK_NO_STATE, out);
 }
 
-void Subjects::stack(Thread& thread, lg_stack* out) {
+// What the program says itself. Where the call comes from matters for who is the caller, which few calls ask for.
+void Subjects::pushed(Thread& thread, bool dangerous, lg_stack* out) {
+  Process& process = *thread.process;
+  const Program& program = *process.program;
+  const uint64_t fs = thread_pointer(thread);
+  Position position;
+  process.memory->through(thread.tid);
+  const bool placed = fs != 0 && (!dangerous || read_position(thread.tid, &position));
+  const Pushed seen = placed
+                          ? read_pushed(*process.memory, program.hello, number(program.library), fs, position.sp, out)
+                          : Pushed::kUnreadable;
+  if (seen == Pushed::kLost) counters_.pushes_lost++;
+  if (seen != Pushed::kUnreadable) return;
+  counters_.pushes_unread++;
+  fill_single(LG_UNKNOWN, LG_STACK_FAULT, out);
+}
+
+void Subjects::stack(Thread& thread, bool dangerous, lg_stack* out) {
   if (thread.borrowed) {
     *out = thread.borrowed->stack;
     return;
   }
   const Program& program = *thread.process->program;
+  if (program.pushes()) return pushed(thread, dangerous, out);
   if (program.greeted) return walk(thread, out);
   if (program.language_runtime && program.library != LibraryId::kUnknown) {
     counters_.no_hello++;
@@ -65,7 +84,7 @@ void Subjects::scan(Thread& thread, lg_set* out) {
 
 void Subjects::subject(Thread& thread, bool dangerous, lg_subject* out) {
   const Program& program = *thread.process->program;
-  stack(thread, &out->stack);
+  stack(thread, dangerous, &out->stack);
   out->inherited = thread.inherited;
   out->native = lg_set{};
   out->spawners = program.spawners;
@@ -73,12 +92,12 @@ void Subjects::subject(Thread& thread, bool dangerous, lg_subject* out) {
   out->phase = thread.process->phase;
   out->maker = thread.maker;
   out->pad = 0;
-  const bool no_frame = program.greeted && out->stack.depth_capped == 0;
+  const bool no_frame = program.greeted && !program.pushes() && out->stack.depth_capped == 0;
   if (dangerous || no_frame) scan(thread, &out->native);
 }
 
 void Subjects::note(Thread& thread, StackNote* out) {
-  stack(thread, &out->stack);
+  stack(thread, true, &out->stack);
   out->inherited = LibrarySet(thread.inherited);
   out->maker = thread.maker;
   out->handoff = thread.handoff;
@@ -109,6 +128,19 @@ LibrarySet Subjects::spawners(const lg_subject& subject) const {
   return all;
 }
 
+// Without order but for the innermost: what was entered last, its caller, then the others.
+std::vector<Frame> Subjects::pushed_frames(Process& process, const lg_stack& stack) {
+  lg_area area;
+  const bool named = stack.direct_function && process.names && process.memory->read(process.program->hello.area, &area);
+  std::vector<Frame> frames;
+  frames.push_back({static_cast<LibraryId>(stack.direct), stack.direct_function,
+                    named ? process.names->name(stack.direct_function, area) : ""});
+  if (stack.caller != stack.direct) frames.push_back({static_cast<LibraryId>(stack.caller), 0, {}});
+  for (LibraryId id : LibrarySet(stack.active).ids())
+    if (number(id) != stack.direct && number(id) != stack.caller) frames.push_back({id, 0, {}});
+  return frames;
+}
+
 std::vector<Frame> Subjects::frames(Thread& thread, const lg_stack& stack) {
   std::vector<Frame> frames;
   Process& process = *thread.process;
@@ -121,6 +153,7 @@ std::vector<Frame> Subjects::frames(Thread& thread, const lg_stack& stack) {
     entries = &process.walker->frames();
     area = &process.walker->area();
   }
+  if (process.program->pushes() && !thread.borrowed) return pushed_frames(process, stack);
   if (!entries || entries->empty()) {
     if ((stack.flags & LG_STACK_PROGRAM) || !process.program->greeted)
       frames.push_back({static_cast<LibraryId>(stack.direct), stack.direct_function, {}});

@@ -18,7 +18,7 @@ class Subjects {
   Subjects(Handler& handler, NotifyCounters& counters);
 
   // The stack alone: for hand-offs, new threads, forks.
-  void stack(Thread& thread, lg_stack* out);
+  void stack(Thread& thread, lg_stack* out) { stack(thread, true, out); }
   // All that a verdict needs. `dangerous`: the right is in a dangerous group.
   void subject(Thread& thread, bool dangerous, lg_subject* out);
   // What a task made by this thread goes on with.
@@ -34,7 +34,10 @@ class Subjects {
   std::vector<Frame> frames(Thread& thread, const lg_stack& stack);
 
  private:
+  void stack(Thread& thread, bool dangerous, lg_stack* out);
   void walk(Thread& thread, lg_stack* out);
+  void pushed(Thread& thread, bool dangerous, lg_stack* out);
+  static std::vector<Frame> pushed_frames(Process& process, const lg_stack& stack);
   void scan(Thread& thread, lg_set* out);
 
   Handler& handler_;

@@ -33,6 +33,7 @@ struct Program {
   LibrarySet spawners;
   bool greeted = false;  // said hello
   lg_hello hello{};
+  bool pushes() const { return greeted && hello.runtime != LG_RUNTIME_CPYTHON; }
   uint64_t call_site = 0;  // of the hello; later marker calls must come from here
 };
 
@@ -125,6 +126,8 @@ struct NotifyCounters {
   uint64_t tampers = 0;
   uint64_t handoffs_lost = 0;
   uint64_t scans = 0, scans_failed = 0;
+  uint64_t pushes_unread = 0;                    // stacks of pushing programs that could not be read: `unknown`
+  uint64_t pushes_lost = 0;                      // calls in a state that found no room: all libraries
   uint64_t opens_emulated = 0, opens_raced = 0;  // raced: judged by path, then left to the kernel
   uint64_t unshielded = 0;                       // programs that could not put on the Landlock ruleset
   uint64_t descriptors_lost = 0;                 // pidfds or memory descriptors that could not be opened

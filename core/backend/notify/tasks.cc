@@ -139,7 +139,7 @@ Process* Tasks::add_process(pid_t pid, const TaskStatus& status, uint64_t head) 
 }
 
 void Tasks::begin_reading(Process& child, const Process* parent, bool borrowed) {
-  if (!borrowed) {
+  if (!borrowed && child.program->hello.runtime == LG_RUNTIME_CPYTHON) {
     if (parent && parent->walker) {
       child.walker = parent->walker->forked(*child.memory);
     } else if (auto walker = PythonWalker::create(*child.memory, child.program->hello)) {
@@ -378,10 +378,14 @@ void Tasks::drop_process(pid_t pid) {
   processes_.erase(at);
 }
 
+std::vector<pid_t> Tasks::pids() const {
+  std::vector<pid_t> all;
+  for (const auto& [pid, process] : processes_) all.push_back(pid);
+  return all;
+}
+
 void Tasks::end_all() {
-  std::vector<pid_t> pids;
-  for (const auto& [pid, process] : processes_) pids.push_back(pid);
-  for (pid_t pid : pids) {
+  for (pid_t pid : pids()) {
     drop_process(pid);
     handler_.on_exit(pid);
   }

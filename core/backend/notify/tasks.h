@@ -53,6 +53,7 @@ class Tasks {
   // The process ended; nothing is guarded any more.
   void on_exit(pid_t pid);
   void end_all();
+  std::vector<pid_t> pids() const;  // of all processes
 
   // Makes the walker of a greeted program in this process. Error: version or memory do not fit.
   Status greet(Process& process, const lg_hello& hello);

@@ -46,6 +46,10 @@ class Guard final : public Handler {
   // The command is about to start: what its first calls will need is read meanwhile. Makes a thread.
   void begin();
 
+  // Of a guard that another supervisor began: the libraries it had numbered, from LG_FIRST_LIBRARY on. Before anything
+  // else is named.
+  Status take_over(const std::vector<std::string>& purls);
+
   const lg_matrix* matrix() const;
   std::vector<Outcome> outcomes() const;  // for the seccomp filter, per right
   Mode mode() const;
@@ -62,6 +66,7 @@ class Guard final : public Handler {
   std::vector<std::string> protected_paths() override;  // under enforce: code, policy, profile, events, libguard itself
   uint64_t resolve(uint32_t program, uint32_t kind, std::string_view path, FileIdentity opened) override;
   std::string module_name(uint32_t module_hash) override;
+  std::string library_name(LibraryId id) override;
   bool native_owner(std::string_view mapping_path, LibraryId* owner) override;
   void on_birth(pid_t pid, bool forked) override;
   void on_exit(pid_t pid) override;

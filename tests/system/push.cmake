@@ -1,0 +1,8 @@
+# A native program that says itself which of its libraries it is in.
+add_executable(push_guest ${CMAKE_SOURCE_DIR}/tests/victims/native/push_guest.c)
+target_include_directories(push_guest PRIVATE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/core/include)
+target_link_libraries(push_guest PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
+target_compile_options(push_guest PRIVATE -std=gnu11 -O2 -Wall -Wextra -Werror)
+lg_add_system_test(system_push 300 push ${CMAKE_CURRENT_LIST_DIR}/push.py $<TARGET_FILE:push_guest> --as-user)
+lg_add_system_test(bpf_push 300 push ${CMAKE_CURRENT_LIST_DIR}/push.py $<TARGET_FILE:push_guest> --backend auto)
+set_tests_properties(bpf_push PROPERTIES LABELS bpf)
