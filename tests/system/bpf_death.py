@@ -84,6 +84,15 @@ def run(work, result):
     raise harness.Broken("the program told nothing after its supervisor's end")
 
 
+LOADS_PROGRAMS = 1 << 21 | 1 << 38 | 1 << 39 | 1 << 16  # CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF, CAP_SYS_MODULE
+READS_PROCESSES = 1 << 19  # CAP_SYS_PTRACE
+
+
+def capabilities(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return next(int(line.split()[1], 16) for line in file if line.startswith("CapEff:"))
+
+
 class Restless:
     """A guarded program that tries a denied call again and again, and who supervises it."""
 
@@ -171,6 +180,10 @@ def check_lifetime(work, expected):
         if outcome[:2] != (0, False):
             yield f"end of an abandoned guard: {outcome}"
     restless = Restless(work)
+    left, kept = capabilities(restless.run.pid), capabilities(restless.program)
+    print(f"  capabilities of the supervisor {left:x}, of the program {kept:x}")
+    if left & LOADS_PROGRAMS or not left & READS_PROCESSES or kept != capabilities(os.getpid()):
+        yield f"capabilities: supervisor {left:x}, program {kept:x}"
     outcome = restless.end()
     print(f"  end of a supervised guard: {outcome}")
     if outcome != (0, False, 128 + signal.SIGKILL):
