@@ -24,7 +24,7 @@ int below(const std::vector<sock_filter>& filter, Body body) {
     const sock_fprog program = {static_cast<unsigned short>(filter.size()), const_cast<sock_filter*>(filter.data())};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
       _exit(255);
-    _exit(body());
+    syscall(SYS_exit_group, body());  // a sanitizer's _exit makes calls that the filter may refuse
   }
   int status = 0;
   waitpid(child, &status, 0);
