@@ -16,3 +16,8 @@ add_test(NAME system_bench
          COMMAND ${CMAKE_COMMAND} -E env LIBGUARD=$<TARGET_FILE:libguard> LIBGUARD_TEST_DIR=${CMAKE_BINARY_DIR}/system
                  ${LIBGUARD_BENCH_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/smoke.py $<TARGET_FILE:ablation>)
 set_tests_properties(system_bench PROPERTIES LABELS system TIMEOUT 900 RESOURCE_LOCK "victims;workloads")
+add_test(NAME bpf_bench
+         COMMAND ${CMAKE_COMMAND} -E env LIBGUARD=$<TARGET_FILE:libguard> LIBGUARD_TEST_DIR=${CMAKE_BINARY_DIR}/system
+                 ${LIBGUARD_BENCH_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/backends.py --rounds 1 --count 3 --depths 5 --only gunicorn
+                 --requests 6 --server-rounds 1)
+set_tests_properties(bpf_bench PROPERTIES LABELS bpf TIMEOUT 300 RESOURCE_LOCK "victims;workloads")
