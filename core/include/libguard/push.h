@@ -59,19 +59,19 @@ static inline struct lg_slot* lg_own_slot(const struct lg_push* push) {
   return (struct lg_slot*)((char*)__builtin_thread_pointer() + push->slot_delta);
 }
 
-/* One half of a slot. Halves are read as they were written: a wider load would wait until the stores have left the core.
+/* One half of a slot. Halves are read as they were written: a wider load would wait until the stores have left the
+ * core.
  */
 typedef __u64 __attribute__((may_alias)) lg_half;
 
-static inline void lg_keep(const struct lg_slot *slot, struct lg_slot *kept)
-{
-  *(volatile lg_half *)&kept->state = *(const volatile lg_half *)&slot->state;
-  *(volatile lg_half *)&kept->place = *(const volatile lg_half *)&slot->place;
+static inline void lg_keep(const struct lg_slot* slot, struct lg_slot* kept) {
+  *(volatile lg_half*)&kept->state = *(const volatile lg_half*)&slot->state;
+  *(volatile lg_half*)&kept->place = *(const volatile lg_half*)&slot->place;
 }
 
 /* `before` lies in the frame that enters. */
 static inline void lg_enter(const struct lg_push* push, struct lg_slot* before, struct lg_site site) {
-  struct lg_slot *slot;
+  struct lg_slot* slot;
   __u64 known;
   __u32 key, state;
 
@@ -82,8 +82,8 @@ static inline void lg_enter(const struct lg_push* push, struct lg_slot* before, 
   known = __atomic_load_n(&push->transitions[lg_transition_of(key)], __ATOMIC_ACQUIRE);
   state = known >> 32 == key ? (__u32)known : push->make(key);
   /* The state first: a signal between the two finds a stack that is too large, never one that is too small. */
-  *(volatile lg_half *)&slot->state = state | (__u64)site.vouching << 16 | (__u64)site.function << 32;
-  *(volatile lg_half *)&slot->place = (__u64)(__UINTPTR_TYPE__)before;
+  *(volatile lg_half*)&slot->state = state | (__u64)site.vouching << 16 | (__u64)site.function << 32;
+  *(volatile lg_half*)&slot->place = (__u64)(__UINTPTR_TYPE__)before;
 }
 
 static inline void lg_leave(const struct lg_push* push, const struct lg_slot* before) {
@@ -91,8 +91,8 @@ static inline void lg_leave(const struct lg_push* push, const struct lg_slot* be
 
   if (!push) return;
   slot = lg_own_slot(push);
-  *(volatile lg_half *)&slot->place = *(const volatile lg_half *)&before->place;
-  *(volatile lg_half *)&slot->state = *(const volatile lg_half *)&before->state;
+  *(volatile lg_half*)&slot->place = *(const volatile lg_half*)&before->place;
+  *(volatile lg_half*)&slot->state = *(const volatile lg_half*)&before->state;
 }
 
 #ifdef __cplusplus
