@@ -8,13 +8,12 @@
 
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 
 #include "cli/analyze_answer.h"
+#include "cli/analyze_live.h"
 #include "cli/answer.h"
 #include "cli/verbs.h"
-#include "core/analysis/elf_image.h"
 #include "core/analysis/search.h"
 #include "core/base/text.h"
 #include "core/rights/rights.h"
@@ -25,8 +24,9 @@ namespace {
 constexpr size_t kWitnesses = 3;  // in text
 
 struct AnalyzeFlags {
-  std::string program, why, exports, output, image, seen, level = "objects";
+  std::string program, why, exports, output, image, seen, level = "objects", phase = "init", pointers;
   std::vector<std::string> with, entrypoint;
+  pid_t pid = 0;
   bool matrix = false, json = false, only_with = false, no_cache = false;
 };
 
@@ -111,39 +111,48 @@ int answer_targets(const Targets& targets, const AnalyzeFlags& flags, double sec
 }
 
 Status check(const AnalyzeFlags& flags) {
-  bool program = !flags.program.empty() || (!flags.exports.empty() && flags.image.empty());
+  bool program = !flags.program.empty() || flags.pid != 0 || (!flags.exports.empty() && flags.image.empty());
   if (program && !flags.image.empty())
     return fail(Code::kInvalid, "analyze: a program and an image", "name the program with --entrypoint");
   if (!program && flags.image.empty())
     return fail(Code::kInvalid, "analyze: no program", "name one: libguard analyze /usr/sbin/nginx");
   if (flags.image.empty() && !flags.entrypoint.empty())
     return fail(Code::kInvalid, "analyze: --entrypoint without --image", "name the program itself");
+  if (flags.pid != 0 && !flags.seen.empty())
+    return fail(Code::kInvalid, "analyze: --pid and --seen", "name one of them");
+  if (flags.phase != "init" && flags.phase != "serving")
+    return fail(Code::kInvalid, "analyze: unknown phase '" + flags.phase + "'",
+                did_you_mean(flags.phase, {"init", "serving"}));
+  if (!flags.pointers.empty() && flags.pointers != "seen" && flags.pointers != "memory")
+    return fail(Code::kInvalid, "analyze: unknown pointers '" + flags.pointers + "'",
+                did_you_mean(flags.pointers, {"seen", "memory"}));
+  if (flags.phase == "serving" && flags.pid == 0 && flags.seen.empty())
+    return fail(Code::kInvalid, "analyze: the phase serving begins in a process that runs",
+                "name it with --pid, or a recording of it with --seen");
   return {};
 }
 
-// What a recorded run of the program opened: what it had in its memory and no file there asks for.
-Result<std::vector<std::string>> files_seen(const AnalyzeFlags& flags) {
-  if (flags.seen.empty()) return std::vector<std::string>();
-  auto profile = load_profile(flags.seen);
-  if (!profile) return tl::unexpected(profile.error());
-  std::error_code error;
-  const std::string program = std::filesystem::canonical(found_in_path(flags.program), error).string();
-  const auto files = profile->code.find(program);
-  if (files == profile->code.end())
-    return fail(Code::kNotFound, flags.seen + ": nothing of " + flags.program + " ran in this recording",
-                "record the program itself: libguard record -o PROFILE -- " + flags.program);
-  std::map<std::string, std::string> sonames;  // of the files
-  std::set<std::string> needed;                // by others: they come by themselves
-  for (const std::string& file : files->second) {
-    auto image = ElfImage::open_head(file, file);
-    if (!image) return tl::unexpected(image.error());
-    if (file != program && image->interpreter.empty()) sonames[file] = image->soname;
-    needed.insert(image->needed.begin(), image->needed.end());
+Result<LiveProgram> live_program(const AnalyzeFlags& flags) {
+  if (flags.pid != 0) return read_process(flags.pid);
+  if (!flags.seen.empty()) return read_recording(flags.seen, flags.program);
+  return LiveProgram();
+}
+
+// What a run knows of the phase serving becomes part of the analysis.
+Status resume(Targets& targets, const LiveProgram& live, const AnalyzeFlags& flags) {
+  const bool seen = flags.pointers == "seen" || (flags.pointers.empty() && flags.pid == 0);
+  std::vector<std::string> unknown;
+  bool any = false;
+  for (const auto& analysis : targets.analyses) {
+    if (!live.state || analysis->options().program != live.program) continue;
+    analysis->resume(*live.state, seen ? LivePointers::kSeen : LivePointers::kMemory, &unknown);
+    analysis->show_serving(flags.phase == "serving" || flags.pid != 0);
+    any = true;
   }
-  std::vector<std::string> libraries;
-  for (const auto& [file, soname] : sonames)
-    if (needed.count(soname) == 0 && !soname.starts_with("ld-linux")) libraries.push_back(file);
-  return libraries;
+  for (const std::string& file : unknown) targets.notes.push_back("ran, and is no part of the program: " + file);
+  if (any || flags.phase != "serving") return {};
+  return fail(Code::kNotFound, flags.seen + ": " + targets.name + " never came to serving in this recording",
+              "record it with --phases auto, until it serves");
 }
 
 int run_analyze(const AnalyzeFlags& flags) {
@@ -155,15 +164,16 @@ int run_analyze(const AnalyzeFlags& flags) {
   if (!good) return trouble(good.error());
   ProgressOnTerminal progress;
   TargetRequest request;
+  auto live = live_program(flags);
+  if (!live) return trouble(live.error());
   request.program = flags.program.empty() ? library_path(flags.exports) : flags.program;
+  if (flags.pid != 0) request.program = live->program;
   request.image = flags.image;
   request.entrypoint = flags.entrypoint;
   AnalysisOptions& options = request.options;
   for (const std::string& name : flags.with)
     options.with.push_back(name.find('/') == std::string::npos || !flags.image.empty() ? name : found_in_path(name));
-  auto seen = files_seen(flags);
-  if (!seen) return trouble(seen.error());
-  options.with.insert(options.with.end(), seen->begin(), seen->end());
+  options.with.insert(options.with.end(), live->opened.begin(), live->opened.end());
   options.level = *level;
   options.open_found = !flags.only_with;
   options.cache = std::make_shared<SummaryCache>(flags.no_cache ? "" : SummaryCache::default_directory());
@@ -171,6 +181,7 @@ int run_analyze(const AnalyzeFlags& flags) {
   auto start = std::chrono::steady_clock::now();
   auto targets = analyse_targets(request);
   if (!targets) return trouble(targets.error());
+  if (auto resumed = resume(*targets, *live, flags); !resumed) return trouble(resumed.error());
   double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   int code = answer_targets(*targets, flags, seconds, progress);
   for (const std::string& note : targets->notes) std::fprintf(stderr, "libguard: %s\n", note.c_str());
@@ -191,6 +202,11 @@ void add_analyze(CLI::App& app, Verbs& verbs) {
   verb->add_option("--with", flags->with, "Library that it opens at run time: path or name; may be repeated")
       ->take_all();
   verb->add_option("--seen", flags->seen, "A profile of record: with the files whose code ran there");
+  verb->add_option("--pid", flags->pid, "Instead of PROG: what this process can still do");
+  verb->add_option("--phase", flags->phase, "With --seen: answer for init (the whole program) or serving")
+      ->capture_default_str();
+  verb->add_option("--pointers", flags->pointers,
+                   "What calls through pointers reach in serving: seen (--seen), memory (--pid)");
   verb->add_option("--image", flags->image, "Instead of PROG: image as a directory, a tar, or an OCI layout");
   verb->add_option("--entrypoint", flags->entrypoint,
                    "What the image starts; may be repeated; else what it says itself")

@@ -5,8 +5,8 @@
 // Thread:  see analyze_answer.h.
 // Failure: see analyze_answer.h. A file that nobody can name is pkg:generic/NAME.
 //
-// Arguments are not looked at: a call that has splits counts with all of them. Nothing is said about phases, so both
-// hold the same.
+// Arguments are not looked at: a call that has splits counts with all of them. Where nothing is known of the phases,
+// both hold the same.
 #include <sys/utsname.h>
 
 #include "cli/analyze_answer.h"
@@ -43,12 +43,13 @@ class ProfileMaker {
     return Purl{"generic", "", std::string(name_of(path)), ""}.text();
   }
 
-  void add(const MatrixRow& row, Profile& profile) {
+  void add(const MatrixRow& row, Phase phase, Profile& profile) {
     Observation seen;
     seen.caller = seen.direct = purl_of(row.module);
     seen.libraries = {seen.caller};
     seen.program = analysis_.options().program;
     seen.count = 1;
+    seen.phase = phase;
     if (row.module == 0) {
       seen.direct += " " + std::string(kProgramFunction);
       seen.direct_function = kProgramFunction;
@@ -57,10 +58,7 @@ class ProfileMaker {
       if (!row.calls.test(call)) continue;
       for (Right right : rights_of_call(static_cast<int>(call))) {
         seen.right = right;
-        for (Phase phase : kEveryPhase) {
-          seen.phase = phase;
-          profile.observations.push_back(seen);
-        }
+        profile.observations.push_back(seen);
       }
     }
   }
@@ -82,7 +80,11 @@ Profile profile_of(const Targets& targets, double seconds) {
   uint64_t unknown = 0, missing = 0;
   for (const auto& analysis : targets.analyses) {
     ProfileMaker maker(*analysis);
-    for (const MatrixRow& row : analysis->matrix()) maker.add(row, profile);
+    for (Phase phase : kEveryPhase) {
+      analysis->show_serving(phase == Phase::kServing);
+      for (const MatrixRow& row : analysis->matrix()) maker.add(row, phase, profile);
+    }
+    analysis->show_serving(false);
     for (const UnresolvedSite& site : analysis->unresolved()) unknown += site.reviewed ? 0 : 1;
     missing += analysis->not_found().size();
   }

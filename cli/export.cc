@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "cli/analyze_live.h"
 #include "cli/answer.h"
 #include "cli/verbs.h"
 #include "core/base/text.h"
@@ -19,7 +20,7 @@ namespace {
 
 struct ExportFlags {
   std::string file, format = "oci-seccomp", phase = "init", reachable, action, runtime = "runc", output;
-  bool quiet = false;
+  bool quiet = false, analyze = false;
 };
 
 template <class T>
@@ -88,7 +89,7 @@ void tell(const ExportFlags& flags, Format format, const Input& input, const Whi
   if (!input.profile) return;
   if (!input.profile->complete())
     std::fprintf(stderr, "libguard: the profile is not complete: calls may be missing (completeness)\n");
-  if (!input.rules && !input.profile->target.everyday && flags.reachable.empty())
+  if (!input.rules && !input.profile->target.everyday && flags.reachable.empty() && !flags.analyze)
     std::fprintf(
         stderr,
         "libguard: @base and @io were not recorded, so all of them are on the list\nhint: record --everyday, or "
@@ -115,8 +116,11 @@ int run_export(const ExportFlags& flags) {
     options.action = *action;
   }
   std::optional<Profile> reachable;
-  if (!flags.reachable.empty()) {
-    auto loaded = load_profile(flags.reachable);
+  if (flags.analyze && !input->profile)
+    return trouble({Code::kInvalid, "export: a policy without a profile names no files of code",
+                    "export the profile, or name a static one with --reachable"});
+  if (!flags.reachable.empty() || flags.analyze) {
+    auto loaded = flags.analyze ? reachable_of(*input->profile) : load_profile(flags.reachable);
     if (!loaded) return trouble(loaded.error());
     reachable = std::move(*loaded);
     options.reachable = &*reachable;
@@ -139,7 +143,10 @@ void add_export(CLI::App& app, Verbs& verbs) {
   verb->add_option("FILE", flags->file, "A profile (of record or analyze --json), or a policy")->required();
   verb->add_option("--format", flags->format, "oci-seccomp or systemd")->capture_default_str();
   verb->add_option("--phase", flags->phase, "init (and all later) or serving")->capture_default_str();
-  verb->add_option("--reachable", flags->reachable, "A profile of analyze --json: narrows what was not recorded");
+  auto* analyze = verb->add_flag("--analyze", flags->analyze,
+                                 "With what static analysis finds of the recorded programs, phase by phase");
+  verb->add_option("--reachable", flags->reachable, "A profile of analyze --json: narrows what was not recorded")
+      ->excludes(analyze);
   verb->add_option("--action", flags->action, "What calls get that are not on the list: deny, kill or log");
   verb->add_option("--runtime", flags->runtime, "Who starts the container: runc, crun or none")->capture_default_str();
   verb->add_option("-o,--output", flags->output, "File to write");

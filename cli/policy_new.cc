@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "cli/analyze_live.h"
 #include "cli/answer.h"
 #include "cli/policy_verbs.h"
 #include "core/base/text.h"
@@ -17,7 +18,7 @@ namespace {
 
 struct NewOptions {
   std::string profile, output, reachable, mode = "enforce";
-  bool exact = false, calls = false, json = false;
+  bool exact = false, calls = false, json = false, analyze = false;
 };
 
 // The profile as seen from the policy's place.
@@ -35,8 +36,8 @@ Result<std::map<Phase, std::set<int>>> whitelists(const Profile& profile, const 
   WhitelistOptions how;
   how.origin = options.profile;
   Result<Profile> reachable = Profile();
-  if (!options.reachable.empty()) {
-    reachable = load_profile(options.reachable);
+  if (!options.reachable.empty() || options.analyze) {
+    reachable = options.analyze ? reachable_of(profile) : load_profile(options.reachable);
     if (!reachable) return tl::unexpected(reachable.error());
     how.reachable = &*reachable;
   }
@@ -61,7 +62,7 @@ int run_new(const NewOptions& options) {
     return trouble(
         {Code::kInvalid, options.profile + " holds no observation", "record again, with work for the program"});
   NewPolicyOptions how{options.exact, *mode, name_beside(options.profile, options.output), {}};
-  if (options.calls || !options.reachable.empty()) {
+  if (options.calls || options.analyze || !options.reachable.empty()) {
     auto calls = whitelists(*profile, options);
     if (!calls) return trouble(calls.error());
     how.calls = std::move(*calls);
@@ -83,8 +84,13 @@ void add_policy_new(CLI::App& policy, Verbs& verbs) {
   verb->add_option("--mode", options->mode, "observe, detect or enforce (default)");
   verb->add_flag("--exact", options->exact, "Grant by exact right everywhere, not by group");
   verb->add_flag("--calls", options->calls, "With whitelists of system calls for init and serving");
+  auto* analyze =
+      verb->add_flag("--analyze", options->analyze,
+                     "With whitelists: what was recorded, and what static analysis of the programs that ran "
+                     "finds from where they began to serve");
   verb->add_option("--reachable", options->reachable,
-                   "With whitelists, and a profile of analyze --json that narrows what was not recorded");
+                   "With whitelists, and a profile of analyze --json that narrows what was not recorded")
+      ->excludes(analyze);
   verb->add_flag("--json", options->json, "Write JSON, without comments");
   verbs.push_back({verb, [options] { return run_new(*options); }});
 }

@@ -53,6 +53,7 @@ struct Session {
   std::unique_ptr<ReadySocket> ready;      // ends before the watch that it speaks to
   std::unique_ptr<ControlServer> control;  // ends before the backend that it speaks to
   Announced announced;
+  bool misses_sendmsg = false;  // it is recorded, but by nobody
 };
 
 void print_event(const Event& event) { std::fprintf(stderr, "libguard: %s\n", to_text_line(event).c_str()); }
@@ -167,6 +168,9 @@ Status make_backend(Session& session) {
   session.companion = std::move(*companion);
   options.companion = session.companion.get();
   force_notify(options.outcomes, enforcing);
+  // The door hands the listener over by sendmsg, when nobody listens yet.
+  session.misses_sendmsg = session.flags.everyday && options.outcomes[LG_NR_sendmsg] == Outcome::kNotify;
+  options.outcomes[LG_NR_sendmsg] = Outcome::kAllow;
   auto filter = make_filter({options.outcomes, EPERM});
   if (!filter) return tl::unexpected(filter.error());
   session.filter = std::move(*filter);
@@ -198,7 +202,9 @@ void announce(Session& session, pid_t program) {
 
 // Final counts, profile, summary. False: the profile could not be written.
 bool conclude(Session& session) {
-  Guard::Summary summary = session.guard->finish(losses_of(session.backend->counters()));
+  Counters losses = losses_of(session.backend->counters());
+  losses[std::string(kSendmsgMissed)] = session.misses_sendmsg ? 1 : 0;
+  Guard::Summary summary = session.guard->finish(losses);
   bool saved = true;
   if (summary.profile) {
     if (auto written = save_profile(*summary.profile, session.flags.profile); !written) {

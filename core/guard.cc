@@ -18,6 +18,7 @@
 #include "core/base/text.h"
 #include "core/code_files.h"
 #include "core/deviations.h"
+#include "core/live/serving_record.h"
 #include "core/matrix.h"
 #include "core/recorder.h"
 #include "libguard/frontend.h"
@@ -32,7 +33,8 @@ struct Guard::State {
   std::unique_ptr<Matrix> matrix;
   std::unique_ptr<Resolver> resolver;
   std::unique_ptr<Recorder> recorder;
-  std::unique_ptr<CodeFiles> code;  // while recording
+  std::unique_ptr<CodeFiles> code;         // while recording
+  std::unique_ptr<ServingRecord> serving;  // while recording
   std::unique_ptr<Deviations> deviations;
   size_t placed = 0;  // libraries already in the matrix
   std::function<void()> rules_changed;
@@ -113,6 +115,7 @@ Result<std::unique_ptr<Guard>> Guard::create(GuardOptions options) {
   if (opts.record) {
     state->recorder = std::make_unique<Recorder>(state->table);
     state->code = std::make_unique<CodeFiles>(opts.client_path);
+    state->serving = std::make_unique<ServingRecord>(opts.client_path);
   }
   DeviationOptions telling{state->mode, opts.policy ? opts.policy->digest : "", opts.events_path, opts.on_event,
                            state->rules ? &*state->rules : nullptr};
@@ -189,6 +192,7 @@ Decision Guard::decide(const Call& call) {
   const std::string& executable = state.programs[call.program].executable;
   if (state.recorder) state.recorder->observe(call, executable);
   if (state.code && call.right == Right{LG_RIGHT_MMAP_EXEC_FILE}) state.code->on_mapping(call, executable);
+  if (state.serving) state.serving->on_call(call, executable);
   if (!state.rules) return {};
   if (!state.rules->is_listed(static_cast<Phase>(call.subject->phase), call.right)) return refuse_unlisted(call);
   lg_group group = group_of(call.right);
@@ -316,10 +320,13 @@ bool Guard::native_owner(std::string_view mapping_path, LibraryId* owner) {
 }
 
 void Guard::on_birth(pid_t pid, bool forked) {
+  if (state_->serving) state_->serving->forget(pid);
   if (state_->options.on_birth) state_->options.on_birth(pid, forked);
 }
 
-void Guard::on_exit(pid_t) {}
+void Guard::on_exit(pid_t pid) {
+  if (state_->serving) state_->serving->forget(pid);
+}
 
 void Guard::on_tamper(const Tamper& tamper) {
   const std::string& executable = tamper.program == kNoProgram ? "" : state_->programs[tamper.program].executable;
@@ -327,6 +334,7 @@ void Guard::on_tamper(const Tamper& tamper) {
 }
 
 void Guard::on_phase(pid_t pid, uint32_t phase) {
+  if (state_->serving && phase == LG_SERVING) state_->serving->on_serving(pid);
   state_->deviations->tell("phase", pid, std::string(phase_name(static_cast<Phase>(phase))));
 }
 
@@ -347,6 +355,8 @@ Guard::Summary Guard::finish(const Counters& backend_losses) {
     if (count != 0) summary.losses[cause] = count;
   if (state.table.overflowed() != 0) summary.losses["libraries_over_limit"] = state.table.overflowed();
   if (state.resolver->unreadable() != 0) summary.losses["metadata_unreadable"] = state.resolver->unreadable();
+  if (state.serving && state.serving->broken_stacks() != 0)
+    summary.losses["native_stacks_cut"] = state.serving->broken_stacks();
   if (state.deviations->unwritten() != 0) summary.losses["events_unwritten"] = state.deviations->unwritten();
   for (const auto& [cause, count] : summary.losses)
     state.deviations->tell("lost", 0, cause + ": " + std::to_string(count));
@@ -356,6 +366,7 @@ Guard::Summary Guard::finish(const Counters& backend_losses) {
   if (state.recorder) {
     Profile profile = state.recorder->profile();
     profile.code = state.code->files();
+    profile.serving = state.serving->programs();
     profile.target.command = state.options.command;
     profile.target.kernel = kernel_release();
     profile.target.runtimes = state.runtimes;

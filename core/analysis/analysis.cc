@@ -96,13 +96,13 @@ std::vector<Node> Analysis::roots() const {
   return nodes;
 }
 
-std::vector<std::string> Analysis::name_service_libraries() const {
+std::vector<std::string> Analysis::name_service_libraries(const Closure& closure) const {
   std::set<std::string_view> databases;
   for (uint32_t module = 0; module < program_.modules().size(); module++) {
     if (!is_system_library(module)) continue;
     for (auto [database, function] : kNameServices) {
       Node node = program_.exported(module, function);
-      if (node != kNoNode && closure_->reached(node)) databases.insert(database);
+      if (node != kNoNode && closure.reached(node)) databases.insert(database);
     }
   }
   std::vector<std::string> libraries;
@@ -125,14 +125,16 @@ std::vector<std::string> Analysis::name_service_libraries() const {
   return libraries;
 }
 
+bool Analysis::can_open(const Closure& closure) const {
+  for (uint32_t module = 0; module < program_.modules().size(); module++)
+    for (std::string_view name : {"dlopen", "dlmopen"})
+      if (Node node = program_.exported(module, name); node != kNoNode && closure.reached(node)) return true;
+  return false;
+}
+
 // Opens what code that can run is able to open: names it holds, name services. True if there was something new.
 bool Analysis::open_more() {
-  bool opens = false;
-  for (uint32_t module = 0; module < program_.modules().size(); module++)
-    for (std::string_view name : {"dlopen", "dlmopen"}) {
-      Node node = program_.exported(module, name);
-      opens |= node != kNoNode && closure_->reached(node);
-    }
+  bool opens = can_open(*closure_);
   size_t before = program_.modules().size();
   auto open = [&](const std::string& name, uint32_t importer) {
     if (tried_.insert(name).second) (void)program_.open_library(name, importer);
@@ -140,7 +142,7 @@ bool Analysis::open_more() {
   auto names = closure_->names();
   for (const auto& [module, name] : names)
     if (name.find(".so") != std::string::npos && (opens || is_system_library(module))) open(name, module);
-  for (const std::string& name : name_service_libraries()) open(name, 0);
+  for (const std::string& name : name_service_libraries(*closure_)) open(name, 0);
   return program_.modules().size() != before;
 }
 
@@ -162,7 +164,7 @@ std::vector<std::string> Analysis::not_found() const { return program_.missing; 
 
 std::vector<UnresolvedSite> Analysis::unresolved() const {
   std::vector<UnresolvedSite> sites;
-  for (Node node : closure_->unresolved()) {
+  for (Node node : closure().unresolved()) {
     uint32_t module = program_.module_of(node);
     const Summary& s = program_.summary(module);
     const SummaryFunction &row = program_.function(node), &next = program_.next_function(node);
@@ -173,8 +175,8 @@ std::vector<UnresolvedSite> Analysis::unresolved() const {
           {program_.name_of(node), program_.modules()[module].path, row.begin + s.unresolved[i].site, reviewed, false});
     }
   }
-  for (Node node : closure_->wrappers_by_pointer())
-    if (closure_->reached(node))
+  for (Node node : closure().wrappers_by_pointer())
+    if (closure().reached(node))
       sites.push_back({program_.name_of(node), program_.modules()[program_.module_of(node)].path,
                        program_.function(node).begin, false, true});
   return sites;
@@ -183,11 +185,11 @@ std::vector<UnresolvedSite> Analysis::unresolved() const {
 std::vector<Node> Analysis::makers_of(int call) const {
   std::vector<std::pair<size_t, Node>> found;
   for (Node node = 0; node < program_.node_count(); node++) {
-    if (!closure_->reached(node)) continue;
+    if (!closure().reached(node) && !closure().partly(node)) continue;
     const Summary& s = program_.summary(program_.module_of(node));
     auto first = s.calls.begin() + program_.function(node).calls,
          last = s.calls.begin() + program_.next_function(node).calls;
-    if (std::find(first, last, call) != last) found.push_back({closure_->path_to(node).size(), node});
+    if (std::find(first, last, call) != last) found.push_back({closure().path_to(node).size(), node});
   }
   std::sort(found.begin(), found.end());
   std::vector<Node> nodes;

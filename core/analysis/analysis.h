@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,12 +50,26 @@ struct UnresolvedSite {
   bool by_pointer = false;  // a wrapper such as syscall(3) may be called through a pointer
 };
 
+// What a living process had on its stacks and in its memory, and which functions ran in it later; addresses are those
+// of the files. Profile::Serving says more.
+struct LiveState {
+  using Addresses = std::map<std::string, std::set<uint64_t>>;  // by file
+  std::vector<std::vector<std::pair<std::string, uint64_t>>> stacks;
+  Addresses functions, pointers, data;
+};
+
+// What a call through a pointer can reach in a living process.
+enum class LivePointers : uint8_t {
+  kSeen,    // what ran in it
+  kMemory,  // that, and what its memory pointed to, and everything that code which can still run takes the address of
+};
+
 class Analysis {
  public:
   explicit Analysis(AnalysisOptions options);
   const Program& program() const { return program_; }
-  const Closure& closure() const { return *closure_; }
-  const CallSet& calls() const { return closure_->calls(); }
+  const Closure& closure() const { return phase_closure(serving_shown_); }
+  const CallSet& calls() const { return closure().calls(); }
   const AnalysisOptions& options() const { return options_; }
   std::vector<Node> roots() const;             // where code starts: entry, constructors, what is looked up by name
   std::vector<std::string> not_found() const;  // libraries that are needed or were asked for
@@ -63,6 +78,12 @@ class Analysis {
   std::vector<MatrixRow> matrix() const;        // files with code that can run
   // Whole process behind each exported function of a file; `told` hears how many are done.
   std::vector<ExportRow> exports(uint32_t module, const std::function<void(size_t, size_t)>& told) const;
+  // Finds what can still run in a process that stands there: its serving phase. `unknown`: files that are no part of
+  // the program.
+  void resume(const LiveState& live, LivePointers pointers, std::vector<std::string>* unknown);
+  bool knows_serving() const { return serving_ != nullptr; }
+  // From now on all answers are about the serving phase, or again about the whole program.
+  void show_serving(bool shown) { serving_shown_ = shown && knows_serving(); }
   // The file that a name or path means: soname, file name or path.
   uint32_t find_module(const std::string& name) const;
 
@@ -72,13 +93,16 @@ class Analysis {
   void add_start_roots(std::vector<Node>& roots) const;
   void add_opened_roots(uint32_t module, std::vector<Node>& roots) const;
   bool open_more();
-  std::vector<std::string> name_service_libraries() const;
+  std::vector<std::string> name_service_libraries(const Closure& closure) const;
   bool is_system_library(uint32_t module) const;
   std::vector<Node> entries_below(Node node) const;
+  bool can_open(const Closure& closure) const;
+  const Closure& phase_closure(bool serving) const { return serving ? *serving_ : *closure_; }
 
   AnalysisOptions options_;
   Program program_;
-  std::unique_ptr<Closure> closure_;
+  std::unique_ptr<Closure> closure_, serving_;
+  bool serving_shown_ = false;
   std::set<std::string> tried_;
 };
 

@@ -75,6 +75,10 @@ void Closure::run(const std::vector<Node>& roots) {
     for (uint32_t reference : program_.summary(module).personalities)
       take(program_.resolve(module, reference), kNoNode);
   for (Node root : roots) enter(root, kNoNode, How::kRoot);
+  if (options_.also_referred != nullptr)
+    for (DataPlace place : *options_.also_referred) refer(place, 0, kNoNode);
+  if (options_.parts != nullptr)
+    for (const LivePart& part : *options_.parts) visit_part(part);
   while (next_work_ < work_.size()) {  // first come, first served: short witnesses
     Node node = work_[next_work_++];
     const ClosureMemo::Entry* known = options_.memo == nullptr ? nullptr : options_.memo->find(node);
@@ -86,7 +90,7 @@ void Closure::run(const std::vector<Node>& roots) {
 }
 
 void Closure::allow_pointer_calls() {
-  if (pointer_calls_) return;
+  if (pointer_calls_ || !options_.follow_pointers) return;
   pointer_calls_ = true;
   if (options_.behind_taken != nullptr) {  // known already: nothing of it is followed again
     calls_ |= options_.behind_taken->calls;
@@ -120,23 +124,37 @@ void Closure::visit(Node node) {
     if (own && s.symbols[target & kIndexMask].defined)
       enter(program_.node_at(module, s.symbols[target & kIndexMask].value), node, How::kCall);
   }
-  for (uint32_t i = row.code_references; i < next.code_references; i++) {
-    Node target = program_.resolve(module, s.code_references[i]);
-    if (target == kNoNode) continue;
-    // What a resolver names is what it answers; what a signal returns to is called by the kernel.
-    if (program_.is_resolver(node)) {
-      enter(target, node, How::kCall);
-      continue;
-    }
-    if (program_.function(target).flags & SummaryFunction::kReturnsFromSignal) enter(target, node, How::kPointer);
-    take(target, node);
-  }
+  for (uint32_t i = row.code_references; i < next.code_references; i++) refer_code(s.code_references[i], node);
   for (uint32_t i = row.data_references; i < next.data_references; i++) {
     const SummaryData& data = s.data_references[i];
     auto place = program_.resolve_data(module, data.symbol, data.address);
     if (place) refer(*place, data.length, node);
   }
   if (row.flags & SummaryFunction::kIndirectCall) allow_pointer_calls();
+}
+
+void Closure::refer_code(uint32_t reference, Node node) {
+  Node target = program_.resolve(program_.module_of(node), reference);
+  if (target == kNoNode) return;
+  // What a resolver names is what it answers; what a signal returns to is called by the kernel.
+  if (program_.is_resolver(node)) return enter(target, node, How::kCall);
+  if (program_.function(target).flags & SummaryFunction::kReturnsFromSignal) enter(target, node, How::kPointer);
+  take(target, node);
+}
+
+// The function itself counts as not reached: what lies before the place where it waits does not run again.
+void Closure::visit_part(const LivePart& part) {
+  uint32_t module = program_.module_of(part.node);
+  partly_.insert(part.node);
+  const Summary& s = program_.summary(module);
+  const SummaryFunction &row = program_.function(part.node), &next = program_.next_function(part.node);
+  for (uint32_t i = row.calls; part.makes_calls && i < next.calls; i++) calls_.set(s.calls[i]);
+  if (part.makes_calls && next.unresolved != row.unresolved) unresolved_.push_back(part.node);
+  for (uint32_t edge : part.edges) enter(program_.resolve(module, edge), part.node, How::kCall);
+  for (uint32_t reference : part.code_references) refer_code(reference, part.node);
+  for (const SummaryData& data : part.data_references)
+    if (auto place = program_.resolve_data(module, data.symbol, data.address)) refer(*place, data.length, part.node);
+  if (part.pointer_calls) allow_pointer_calls();
 }
 
 void Closure::note_name(DataPlace place) {

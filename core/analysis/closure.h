@@ -38,6 +38,15 @@ class ClosureMemo {
   std::unordered_map<Node, Entry> entries_;
 };
 
+// What is left of a function that waits in the middle (frame_part.h), in terms of its file's summary.
+struct LivePart {
+  Node node = kNoNode;
+  std::vector<uint32_t> edges, code_references;
+  std::vector<SummaryData> data_references;
+  bool makes_calls = false;  // the function's own system calls
+  bool pointer_calls = false;
+};
+
 struct ClosureOptions {
   Level level = Level::kObjects;
   bool opened_data = true;  // data that opened libraries export can be looked up by name
@@ -45,6 +54,9 @@ struct ClosureOptions {
   const std::vector<Node>* also_taken = nullptr;
   const ClosureMemo::Entry* behind_taken = nullptr;
   const ClosureMemo* memo = nullptr;
+  bool follow_pointers = true;  // false: calls through pointers reach nothing
+  const std::vector<LivePart>* parts = nullptr;
+  const std::vector<DataPlace>* also_referred = nullptr;  // data objects that somebody else refers to
 };
 
 class Closure {
@@ -55,6 +67,7 @@ class Closure {
 
   bool reached(Node node) const { return reached_[node] != 0; }
   bool taken(Node node) const { return taken_[node] != 0; }
+  bool partly(Node node) const { return partly_.count(node) != 0; }  // what is left of it can run
   const CallSet& calls() const { return calls_; }
   size_t function_count() const { return count_; }
   const std::vector<Node>& unresolved() const { return unresolved_; }  // make calls with unknown numbers
@@ -73,6 +86,8 @@ class Closure {
   void take_everything();
   void take_exported_data();
   void visit(Node node);
+  void visit_part(const LivePart& part);
+  void refer_code(uint32_t reference, Node node);
   void visit_memo(const ClosureMemo::Entry& entry, Node node);
   void allow_pointer_calls();
   void refer(DataPlace place, uint32_t length, Node parent);
@@ -86,6 +101,7 @@ class Closure {
   std::vector<How> how_;
   std::vector<Node> parent_, work_, waiting_;  // waiting: taken, but no call through a pointer can run yet
   std::vector<std::vector<uint8_t>> pointer_seen_;
+  std::set<Node> partly_;
   struct PendingData {
     DataPlace place;
     uint32_t length;

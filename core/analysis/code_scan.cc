@@ -182,7 +182,7 @@ void CodeScan::scan_jump(ScannedFunction& function, const Instruction& instructi
   if (!table) function.indirect_calls.push_back(instruction.address);
 }
 
-void CodeScan::scan(ScannedFunction& function) {
+void CodeScan::scan(ScannedFunction& function, const std::set<uint64_t>* only) {
   function.scanned = true;
   int since_extension = kTableDistance + 1, since_address = kAddressDistance + 1;
   undecodable += for_each_instruction(image, decoder_, function.range, [&](const Instruction& instruction) {
@@ -192,6 +192,7 @@ void CodeScan::scan(ScannedFunction& function) {
       since_address = 0;
     if (instruction.signed_extension) since_extension = 0;
     bool table = since_extension <= kTableDistance || since_address <= kAddressDistance;
+    if (only != nullptr && only->count(instruction.address) == 0) return true;
     if (instruction.kind == Kind::kSystemCall)
       function.system_calls.push_back(instruction.address);
     else if (instruction.kind == Kind::kCall)
@@ -210,6 +211,13 @@ void CodeScan::scan(ScannedFunction& function) {
     }
     return true;
   });
+}
+
+ScannedFunction CodeScan::scan_part(size_t function, const std::set<uint64_t>& only) {
+  ScannedFunction part;
+  part.range = functions[function].range;
+  scan(part, &only);
+  return part;
 }
 
 bool CodeScan::symbol_never_returns(std::string_view name) const {

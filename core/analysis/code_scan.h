@@ -6,6 +6,7 @@
 // Failure: code that no table describes is found as gaps, split where something points or jumps.
 #pragma once
 
+#include <set>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -55,11 +56,16 @@ class CodeScan {
  public:
   explicit CodeScan(const ElfImage& image);
   void run();
+  // Instead of run(): functions are found, and nothing of them is scanned.
+  void find_functions();
+  // What the instructions at these addresses of one function contribute.
+  ScannedFunction scan_part(size_t function, const std::set<uint64_t>& only);
   static constexpr size_t kNoFunction = SIZE_MAX;
   size_t find(uint64_t address) const;                            // the function that contains it
   std::optional<CodeTarget> stub_target(uint64_t address) const;  // `jmp *slot`: what the slot is bound to
   std::optional<CodeTarget> slot_target(uint64_t slot) const;     // what its relocation says
   bool never_returns(uint64_t address) { return never_returns(address, 0); }
+  bool symbol_never_returns(std::string_view name) const;
   const ElfRelocation* relocation_at(uint64_t slot) const;
 
   const ElfImage& image;
@@ -71,14 +77,12 @@ class CodeScan {
 
  private:
   bool never_returns(uint64_t address, int depth);
-  bool symbol_never_returns(std::string_view name) const;
   void find_pointers();
   void find_words_that_point();
-  void find_functions();
   void find_gaps();
   void add_gap(AddressRange gap, size_t before);
   bool continues_into(const ScannedFunction& before) const;
-  void scan(ScannedFunction& function);
+  void scan(ScannedFunction& function, const std::set<uint64_t>* only = nullptr);
   void scan_call(ScannedFunction& function, const Instruction& instruction);
   void scan_jump(ScannedFunction& function, const Instruction& instruction, bool looks_like_table);
   bool scan_bound_slot(ScannedFunction& function, const Instruction& instruction, bool tail);

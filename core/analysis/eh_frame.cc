@@ -8,115 +8,45 @@
 
 #include <map>
 
+#include "core/analysis/dwarf_cursor.h"
+
 namespace libguard {
 namespace {
 
-// Pointer encodings of .eh_frame (DW_EH_PE_*).
-constexpr uint8_t kFormat = 0x0f, kApplication = 0x70, kRelative = 0x10, kIndirect = 0x80, kOmitted = 0xff;
-
-class Cursor {
- public:
-  Cursor(Bytes bytes, uint64_t address) : bytes_(bytes), address_(address) {}
-  bool good() const { return good_; }
-  uint64_t address() const { return address_ + offset_; }
-  size_t left() const { return bytes_.size() - offset_; }
-  template <class T>
-  T take() {
-    T value{};
-    if (left() < sizeof(T)) {
-      good_ = false;
-      return value;
-    }
-    std::memcpy(&value, bytes_.data() + offset_, sizeof value);
-    offset_ += sizeof(T);
-    return value;
-  }
-  uint64_t take_leb() {  // signed numbers are only skipped, so their sign does not matter
-    uint64_t value = 0;
-    for (int shift = 0;; shift += 7) {
-      uint8_t byte = take<uint8_t>();
-      if (shift < 64) value |= uint64_t{byte & 0x7fu} << shift;
-      if (!(byte & 0x80) || !good_) return value;
-    }
-  }
-  std::string_view take_text() {
-    size_t start = offset_;
-    while (good_ && take<uint8_t>() != 0) {
-    }
-    return good_ ? std::string_view(reinterpret_cast<const char*>(bytes_.data() + start), offset_ - start - 1)
-                 : std::string_view{};
-  }
-  uint64_t take_pointer(uint8_t encoding) {
-    if (encoding == kOmitted) return 0;
-    uint64_t here = address(), value = 0;
-    switch (encoding & kFormat) {
-      case 0x1:
-        value = take_leb();
-        break;
-      case 0x2:
-        value = take<uint16_t>();
-        break;
-      case 0xa:
-        value = static_cast<uint64_t>(take<int16_t>());
-        break;
-      case 0x3:
-        value = take<uint32_t>();
-        break;
-      case 0xb:
-        value = static_cast<uint64_t>(int64_t{take<int32_t>()});
-        break;
-      case 0x0:
-      case 0x4:
-      case 0xc:
-        value = take<uint64_t>();
-        break;
-      default:
-        good_ = false;
-    }
-    return value != 0 && (encoding & kApplication) == kRelative ? value + here : value;
-  }
-  Cursor part(size_t length) {
-    if (length > left()) {
-      good_ = false;
-      length = left();
-    }
-    Cursor inner(bytes_.subspan(offset_, length), address());
-    offset_ += length;
-    return inner;
-  }
-
- private:
-  Bytes bytes_;
-  uint64_t address_;
-  size_t offset_ = 0;
-  bool good_ = true;
-};
-
 struct Common {
-  uint8_t encoding = 0;
-  bool signal_frame = false, good = false;
+  FrameCommon rules;
+  uint8_t encoding = 0, handler_encoding = kPointerOmitted;
+  uint32_t index = 0;  // of the rules in the table
+  bool good = false;
 };
 
-Common read_common(Cursor cursor, FrameTable& table) {
+Common read_common(DwarfCursor cursor, FrameTable& table) {
   Common common;
   cursor.take<uint8_t>();  // version
   std::string_view letters = cursor.take_text();
-  cursor.take_leb();  // code alignment
-  cursor.take_leb();  // data alignment
-  cursor.take_leb();  // return register
+  common.rules.code_alignment = cursor.take_leb();
+  common.rules.data_alignment = cursor.take_signed_leb();
+  common.rules.return_register = static_cast<uint8_t>(cursor.take_leb());
   if (letters.starts_with("z")) {
-    cursor.take_leb();
+    common.rules.augmented = true;
+    uint64_t length = cursor.take_leb();
+    DwarfCursor more = cursor.part(length);
     for (char letter : letters.substr(1)) {
-      if (letter == 'R') common.encoding = cursor.take<uint8_t>();
-      if (letter == 'L') cursor.take<uint8_t>();
-      if (letter == 'S') common.signal_frame = true;
+      if (letter == 'R') common.encoding = more.take<uint8_t>();
+      if (letter == 'L') common.handler_encoding = more.take<uint8_t>();
+      if (letter == 'S') common.rules.signal_frame = true;
       if (letter != 'P') continue;
-      uint8_t encoding = cursor.take<uint8_t>();
-      uint64_t routine = cursor.take_pointer(encoding);
-      if (routine != 0) (encoding & kIndirect ? table.personality_slots : table.personalities).push_back(routine);
+      uint8_t encoding = more.take<uint8_t>();
+      uint64_t routine = more.take_pointer(encoding);
+      if (routine != 0)
+        (encoding & kPointerIndirect ? table.personality_slots : table.personalities).push_back(routine);
     }
+    common.good = more.good();
   }
-  common.good = cursor.good();
+  common.rules.program = cursor.rest();
+  common.good = cursor.good() && (common.good || letters.empty());
+  common.index = static_cast<uint32_t>(table.commons.size());
+  table.commons.push_back(common.rules);
   return common;
 }
 
@@ -125,14 +55,14 @@ Common read_common(Cursor cursor, FrameTable& table) {
 FrameTable read_eh_frame(const ElfImage& image) {
   FrameTable table;
   if (image.eh_frame == 0) return table;
-  Cursor cursor(image.at(image.eh_frame), image.eh_frame);
+  DwarfCursor cursor(image.at(image.eh_frame), image.eh_frame);
   std::map<uint64_t, Common> commons;
   while (cursor.left() >= 4) {
     uint64_t record = cursor.address(), length = cursor.take<uint32_t>();
     if (length == 0) break;
     if (length == UINT32_MAX) length = cursor.take<uint64_t>();
     uint64_t body = cursor.address();
-    Cursor inner = cursor.part(length);
+    DwarfCursor inner = cursor.part(length);
     uint32_t id = inner.take<uint32_t>();
     if (!cursor.good() || !inner.good()) {
       table.broken = true;
@@ -145,11 +75,17 @@ FrameTable read_eh_frame(const ElfImage& image) {
     auto common = commons.find(body - id);
     if (common == commons.end() || !common->second.good) continue;
     uint64_t begin = inner.take_pointer(common->second.encoding);
-    uint64_t size = inner.take_pointer(common->second.encoding & kFormat);
+    uint64_t size = inner.take_pointer(common->second.encoding & kPointerFormat);
     // The FDE of a signal frame starts one byte early, so that unwinders find it from the return address.
-    if (common->second.signal_frame && size > 1) begin++, size--;
-    if (inner.good() && size != 0 && begin + size > begin && image.is_code(begin))
-      table.functions.push_back({begin, begin + size});
+    if (common->second.rules.signal_frame && size > 1) begin++, size--;
+    if (!inner.good() || size == 0 || begin + size <= begin || !image.is_code(begin)) continue;
+    uint64_t handlers = 0;
+    if (common->second.rules.augmented) {
+      DwarfCursor more = inner.part(inner.take_leb());
+      if (more.left() != 0) handlers = more.take_pointer(common->second.handler_encoding);
+    }
+    table.functions.push_back({begin, begin + size});
+    table.programs.push_back({inner.rest(), inner.good() ? common->second.index : FrameProgram::kBroken, handlers});
   }
   return table;
 }

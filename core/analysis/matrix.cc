@@ -68,7 +68,7 @@ std::vector<MatrixRow> Analysis::matrix() const {
     std::set<Node> entries;
     Node first = program_.modules()[module].base;
     for (Node node = first; node < first + program_.summary(module).function_count(); node++) {
-      if (!closure_->reached(node)) continue;
+      if (!closure().reached(node) && !closure().partly(node)) continue;
       row.reached++;
       const Summary& s = program_.summary(module);
       for (uint32_t i = program_.function(node).calls; i < program_.next_function(node).calls; i++)
@@ -78,8 +78,8 @@ std::vector<MatrixRow> Analysis::matrix() const {
     }
     for (Node entry : entries) row.calls |= calls_from(entry);
     if (row.reached == 0) continue;
-    row.calls &= closure_->calls();
-    row.calls.set(kReturnFromSignal, closure_->calls().test(kReturnFromSignal));
+    row.calls &= closure().calls();
+    row.calls.set(kReturnFromSignal, closure().calls().test(kReturnFromSignal));
     rows.push_back(row);
   }
   return rows;

@@ -46,6 +46,7 @@ struct Call {
   const lg_subject* subject;
   FrameReader* reader;
   uint64_t count = 1;  // calls alike that this one stands for
+  bool waits = true;   // its thread waits for the answer; false: told of later
 };
 
 struct Decision {

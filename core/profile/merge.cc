@@ -52,6 +52,17 @@ T either(const T& a, const T& b) {
   return std::min(a, b);
 }
 
+void add(Profile::CodeAddresses& all, const Profile::CodeAddresses& more) {
+  for (const auto& [file, addresses] : more) all[file].insert(addresses.begin(), addresses.end());
+}
+
+void add(Profile::Serving& all, const Profile::Serving& more) {
+  all.stacks.insert(more.stacks.begin(), more.stacks.end());
+  add(all.functions, more.functions);
+  add(all.pointers, more.pointers);
+  add(all.data, more.data);
+}
+
 }  // namespace
 
 Profile merge(const Profile& a, const Profile& b) {
@@ -65,6 +76,8 @@ Profile merge(const Profile& a, const Profile& b) {
   all.target.runtimes = united(a.target.runtimes, b.target.runtimes);
   all.code = a.code;
   for (const auto& [program, files] : b.code) all.code[program].insert(files.begin(), files.end());
+  all.serving = a.serving;
+  for (const auto& [program, serving] : b.serving) add(all.serving[program], serving);
   all.completeness = a.completeness;
   for (const auto& [cause, lost] : b.completeness) {
     uint64_t& known = all.completeness[cause];

@@ -29,6 +29,9 @@ std::string_view role_name(Role role);     // "stack", "caller", "spawned"
 // The function cell of a native program, whose calls have no frames.
 inline constexpr std::string_view kProgramFunction = "<program>";
 
+// In `completeness`: everyday calls were recorded, but sendmsg could not be.
+inline constexpr std::string_view kSendmsgMissed = "sendmsg_not_watched";
+
 // One thing that was seen, with a sample of its stack. Libraries are purls or fixed names.
 struct Observation {
   std::string caller;           // who is judged as caller
@@ -61,7 +64,17 @@ struct Profile {
   std::map<std::string, Rights> libraries;
   std::map<std::string, std::map<Phase, RightSet>> processes;  // executable -> union
   std::map<std::string, std::set<std::string>> code;           // executable -> files whose code it had mapped
-  std::map<std::string, uint64_t> completeness;                // losses per cause; empty or all 0: complete
+  // Of a program that served: from where static analysis of its serving phase starts.
+  using CodeAddress = std::pair<std::string, uint64_t>;  // file, address in its own terms
+  using CodeAddresses = std::map<std::string, std::set<uint64_t>>;
+  struct Serving {
+    std::set<std::vector<CodeAddress>> stacks;  // of its threads when it began to serve, innermost frame first
+    CodeAddresses functions;                    // that ran since, and handlers of signals
+    CodeAddresses pointers, data;               // what its memory pointed to when it began to serve
+    bool operator==(const Serving&) const = default;
+  };
+  std::map<std::string, Serving> serving;        // by executable
+  std::map<std::string, uint64_t> completeness;  // losses per cause; empty or all 0: complete
   struct Run {
     std::string started;  // RFC 3339, UTC
     double seconds = 0;

@@ -5,6 +5,7 @@
 // Thread:  pure functions.
 // Failure: save_profile() says why it could not write; the old file is then as it was.
 #include <algorithm>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "core/base/file.h"
@@ -71,6 +72,40 @@ std::string code_text(const Profile& profile) {
   return block(programs, 1, '{', '}');
 }
 
+std::string hexadecimal(uint64_t number) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%llx", static_cast<unsigned long long>(number));
+  return text;
+}
+
+std::string addresses_text(const Profile::CodeAddresses& files) {
+  std::vector<std::string> lines;
+  for (const auto& [file, addresses] : files) {
+    std::vector<std::string> texts;
+    for (uint64_t address : addresses) texts.push_back(hexadecimal(address));
+    lines.push_back(member(file, line(texts)));
+  }
+  return block(lines, 3, '{', '}');
+}
+
+std::string serving_text(const Profile& profile) {
+  std::vector<std::string> programs;
+  for (const auto& [executable, serving] : profile.serving) {
+    std::vector<std::string> stacks;
+    for (const auto& stack : serving.stacks) {
+      std::vector<std::string> frames;
+      for (const auto& [file, address] : stack) frames.push_back(file + "+" + hexadecimal(address));
+      stacks.push_back(line(frames));
+    }
+    std::vector<std::string> members = {member("stacks", block(stacks, 3, '[', ']'))};
+    members.push_back(member("functions", addresses_text(serving.functions)));
+    members.push_back(member("pointers", addresses_text(serving.pointers)));
+    members.push_back(member("data", addresses_text(serving.data)));
+    programs.push_back(member(executable, block(members, 2, '{', '}')));
+  }
+  return block(programs, 1, '{', '}');
+}
+
 std::string observation_line(const Observation& seen) {
   ordered_json object{{"caller", seen.caller}, {"right", right_name(seen.right)}, {"phase", phase_name(seen.phase)}};
   object["direct"] = seen.direct;
@@ -107,6 +142,7 @@ std::string to_json(const Profile& profile) {
       member("observations", block(observations, 1, '[', ']')),
       member("runs", block(runs, 1, '[', ']')),
   };
+  if (!profile.serving.empty()) members.insert(members.begin() + 5, member("serving", serving_text(profile)));
   if (!profile.code.empty()) members.insert(members.begin() + 5, member("code", code_text(profile)));
   return block(members, 0, '{', '}') + "\n";
 }

@@ -4,6 +4,7 @@
 // Way:     recording -> *profile* -> policy.
 // Thread:  pure functions.
 // Failure: one Error with file and place; nothing is half read.
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "core/base/file.h"
@@ -59,6 +60,36 @@ Result<Observation> read_observation(const json& object, const std::string& plac
   return seen;
 }
 
+// The schema has proved that these are hexadecimal.
+uint64_t read_address(const std::string& text) { return std::strtoull(text.c_str(), nullptr, 16); }
+
+Profile::CodeAddresses read_addresses(const json& object, const char* key) {
+  Profile::CodeAddresses files;
+  auto found = object.find(key);
+  if (found == object.end()) return files;
+  for (const auto& [file, addresses] : found->items())
+    for (const json& address : addresses) files[file].insert(read_address(address.get<std::string>()));
+  return files;
+}
+
+Profile::Serving read_serving(const json& object) {
+  Profile::Serving serving;
+  if (auto stacks = object.find("stacks"); stacks != object.end()) {
+    for (const json& stack : *stacks) {
+      std::vector<Profile::CodeAddress> frames;
+      for (const std::string& frame : stack.get<std::vector<std::string>>()) {
+        const size_t plus = frame.rfind('+');
+        frames.emplace_back(frame.substr(0, plus), read_address(frame.substr(plus + 1)));
+      }
+      serving.stacks.insert(std::move(frames));
+    }
+  }
+  serving.functions = read_addresses(object, "functions");
+  serving.pointers = read_addresses(object, "pointers");
+  serving.data = read_addresses(object, "data");
+  return serving;
+}
+
 void read_facts(const json& document, Profile& profile) {
   if (auto target = document.find("target"); target != document.end()) {
     profile.target.command = names(*target, "command");
@@ -71,6 +102,8 @@ void read_facts(const json& document, Profile& profile) {
   }
   if (auto code = document.find("code"); code != document.end())
     profile.code = code->get<std::map<std::string, std::set<std::string>>>();
+  if (auto serving = document.find("serving"); serving != document.end())
+    for (const auto& [program, object] : serving->items()) profile.serving[program] = read_serving(object);
   if (auto losses = document.find("completeness"); losses != document.end())
     profile.completeness = losses->get<std::map<std::string, uint64_t>>();
   if (auto runs = document.find("runs"); runs != document.end())

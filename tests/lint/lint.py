@@ -11,7 +11,7 @@ import sys
 
 MAX_LINES, MAX_HEADER_LINES, MAX_FUNCTION_LINES = 500, 150, 60
 CODE = (".cc", ".c", ".h", ".py", ".def")
-IN_CORE = {"rights", "event", "library", "profile", "policy", "backend", "emit", "phase", "analysis", "sink", "base"}
+IN_CORE = {"rights", "event", "library", "profile", "policy", "backend", "emit", "phase", "analysis", "live", "sink", "base"}
 
 # Folder -> folders of core it may include (besides itself, base and the pure headers in bpf/).
 CORE_EDGES = {
@@ -23,6 +23,7 @@ CORE_EDGES = {
     "analysis": {"rights", "library"},
     "policy": {"rights", "event", "library", "profile"},
     "backend": {"rights", "event", "library", "profile", "policy"},
+    "live": {"profile", "analysis", "backend"},
     "phase": {"policy"},
     "emit": {"rights", "event", "library", "profile", "policy"},
 }

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers under the whitelists of their phases: learned from one run, what is outside kills, and the next run lives.
 
-Usage: serving.py [NAME…]. Each server is recorded with a broad workload and run again under the policy that came of it. In
-the second run a process that serves is made to call execve, ptrace and setuid, which is refused; nothing else may be.
+Usage: serving.py [NAME…]. Each server is recorded with a broad workload and run again under the policy that came of it and
+of static analysis. In the second run a process that serves is made to call execve, ptrace and setuid, which is refused;
+nothing else may be. The lists for serving must be short, and hold all that was recorded.
 """
 
 import errno
@@ -23,17 +24,17 @@ from injection import Stopped  # noqa: E402
 
 
 def apache(tracer, directory):
-    """Without CGI: the daemon that starts scripts serves as well, and would need execve."""
+    """Without CGI: the daemon that starts scripts serves as well, and would need execve. DAV brings a database along."""
     apache2(tracer, directory, programs=False)
 
 
-# Name -> (workload, prefork masters).
+# Name -> (workload, prefork masters, calls that the list for serving may have at most).
 SERVERS = {
-    "nginx": (nginx, ["nginx"]),
-    "redis": (redis, []),
-    "memcached": (memcached, []),
-    "apache2": (apache, ["apache2"]),
-    "lighttpd": (lighttpd, []),
+    "nginx": (nginx, ["nginx"], 95),
+    "redis": (redis, [], 90),
+    "memcached": (memcached, [], 88),
+    "apache2": (apache, ["apache2"], 92),
+    "lighttpd": (lighttpd, [], 90),
 }
 # Arguments that no kernel accepts: a call that passes fails in another way than by EPERM.
 HOSTILE = {"execve": (59, 0, 0, 0), "ptrace": (101, 3, 0x7fffffff, 0, 0), "setuid": (105, 0xffffffff)}
@@ -84,29 +85,44 @@ def folder():
 
 def learn(name, work):
     """The policy made of one recording and of static analysis."""
-    workload, masters = SERVERS[name]
-    profile, reachable, policy = (os.path.join(work, file) for file in ("profile.json", "reachable.json", "policy.yaml"))
+    workload, masters, _ = SERVERS[name]
+    profile, policy = os.path.join(work, "profile.json"), os.path.join(work, "policy.yaml")
     kept = ["--masters", ",".join(masters)] if masters else []
     command = [harness.libguard_binary(), "record", "--everyday", "--phases", "auto", *kept, "--app", work, "--quiet"]
     workload([*command, "-o", profile, "--"], folder())
-    program = os.path.realpath(WORKLOADS[name][0])
-    tool("analyze", program, "--seen", profile, "--json", "-o", reachable)
-    tool("policy", "new", profile, "--reachable", reachable, "-o", policy)
+    tool("policy", "new", profile, "--analyze", "-o", policy)
     with open(policy, "a", encoding="utf-8") as file:
         file.write(ACTIONS)
-    return profile, reachable, policy
+    return profile, policy
 
 
-def sizes(profile, reachable, work):
-    """Calls on the lists: of the run alone, with static analysis; for init and serving."""
+def lists(profile, work):
+    """Calls of the run alone, and with static analysis; each for init and serving."""
     told = []
-    for flags in ((), ("--reachable", reachable)):
+    for flags in ((), ("--analyze",)):
         for phase in ("init", "serving"):
             path = os.path.join(work, "list.json")
             tool("export", profile, "--phase", phase, "--runtime", "none", "--quiet", "-o", path, *flags)
             with open(path, encoding="utf-8") as file:
-                told.append(len(json.load(file)["syscalls"][0]["names"]))
+                told.append(set(json.load(file)["syscalls"][0]["names"]))
     return told
+
+
+def check_lists(name, profile, program, work):
+    """Sizes for people. What ran while the program served can be reached from where it stood when that began."""
+    run_init, run_serving, both_init, both_serving = lists(profile, work)
+    if not (run_serving <= both_serving <= both_init and run_init <= both_init):
+        raise AssertionError("a list lacks what another has")
+    reachable = os.path.join(work, "reachable.json")
+    tool("analyze", program, "--seen", profile, "--json", "-o", reachable)
+    with open(profile, encoding="utf-8") as file, open(reachable, encoding="utf-8") as static:
+        seen, reached = json.load(file)["processes"][program]["serving"], json.load(static)["processes"][program]["serving"]
+    beyond = {right.split(":")[0] for right in seen} - {right.split(":")[0] for right in reached}
+    if beyond:
+        raise AssertionError(f"made while serving, and not to be reached from there: {sorted(beyond)}")
+    if len(both_serving) > SERVERS[name][2]:
+        raise AssertionError(f"{len(both_serving)} calls on the list for serving")
+    return [len(calls) for calls in (run_init, run_serving, both_init, both_serving)]
 
 
 def check_events(path):
@@ -129,8 +145,10 @@ def check_profile(profile, program):
 
 def check(name):
     work = folder()
-    profile, reachable, policy = learn(name, work)
-    check_profile(profile, os.path.realpath(WORKLOADS[name][0]))
+    profile, policy = learn(name, work)
+    program = os.path.realpath(WORKLOADS[name][0])
+    check_profile(profile, program)
+    sizes = check_lists(name, profile, program, work)
     events = os.path.join(work, "events.jsonl")
     intruder = Intruder(events)
     intruder.start()
@@ -145,8 +163,7 @@ def check(name):
     if intruder.answers != {call: -errno.EPERM for call in HOSTILE}:
         raise AssertionError(f"answers to the intruder: {intruder.answers}")
     check_events(events)
-    run_init, run_serving, both_init, both_serving = sizes(profile, reachable, work)
-    print(f"ok      {name}: init and serving: run {run_init} {run_serving}, static and run {both_init} {both_serving}")
+    print(f"ok      {name}: init and serving: run {sizes[0]} {sizes[1]}, static and run {sizes[2]} {sizes[3]}")
     shutil.rmtree(work)
 
 

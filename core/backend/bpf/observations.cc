@@ -123,6 +123,7 @@ void Observations::tell(Kind& kind, uint64_t count) {
   call.subject = &kind.call.subject;
   call.reader = &sample;
   call.count = count;
+  call.waits = false;
   handler_.decide(call);
   kind.told += count;
 }
