@@ -53,6 +53,20 @@ bool is_context_run(const Object* callable) {
   return function->self && py.is(function->self, py.PyContext_Type) && strcmp(function->def->name, "run") == 0;
 }
 
+// Methods of containers that call nothing but what their elements are made of. A done-callback of every task is such a
+// one ("tasks.discard"), and a note for each is three marker calls. Methods that take an iterable or a key run it.
+bool is_of_a_container(const BuiltinFunction* function) {
+  static constexpr const char* kTypes[] = {"set", "list", "dict", "collections.deque"};
+  static constexpr const char* kMethods[] = {"add",     "append", "appendleft", "clear",
+                                             "discard", "pop",    "popleft",    "remove"};
+  auto is_one_of = [](const char* text, const auto& list) {
+    for (const char* entry : list)
+      if (strcmp(text, entry) == 0) return true;
+    return false;
+  };
+  return is_one_of(type_name(function->self), kTypes) && is_one_of(function->def->name, kMethods);
+}
+
 bool look(Object* callable, Object* first, int depth) {
   if (depth > kDeepest) return true;
   if (py.is(callable, py.PyMethod_Type)) return look(field<Object*>(callable, kMethodFunction), nullptr, depth + 1);
@@ -70,7 +84,7 @@ bool look(Object* callable, Object* first, int depth) {
   if (is_context_run(callable)) return !first || look(first, nullptr, depth + 1);
   if (!py.is(callable, py.PyCFunction_Type)) return true;
   auto* function = reinterpret_cast<const BuiltinFunction*>(callable);
-  return !function->self || !is_of_asyncio(function->self);
+  return !function->self || !(is_of_asyncio(function->self) || is_of_a_container(function));
 }
 
 }  // namespace
