@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstring>
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
@@ -21,6 +22,11 @@
 
 namespace libguard {
 namespace {
+
+constexpr uint32_t kCallsPerLook = 32;  // a look takes two microseconds
+constexpr double kSmoothing = 8;        // looks
+constexpr double kPair = 1;             // the supervisor and the caller that it has just answered share one CPU
+constexpr double kMargin = 0.1;
 
 // The supervisor's own ticks interrupt these calls before they have done anything; an answer must never be lost.
 int uninterrupted_ioctl(int fd, unsigned long request, void* argument) {
@@ -33,14 +39,34 @@ int uninterrupted_ioctl(int fd, unsigned long request, void* argument) {
 
 }  // namespace
 
-Listener::Listener(int fd) : fd_(fd) {
-  // From Linux 6.6: wakes the supervisor on the caller's CPU. Older kernels say EINVAL and work without it.
-  ioctl(fd_, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+// From Linux 6.6 supervisor and caller can wake each other on the CPU where they are. Older kernels say EINVAL.
+Listener::Listener(int fd) : fd_(fd), cpus_(static_cast<double>(sysconf(_SC_NPROCESSORS_ONLN))) {
+  if (ioctl(fd_, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) == 0)
+    load_ = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
 }
 
-Listener::~Listener() { close(fd_); }
+Listener::~Listener() {
+  close(fd_);
+  if (load_ >= 0) close(load_);
+}
+
+// Where a CPU is idle, waking a thread there costs more than the call itself. Where none is, staying on one CPU makes
+// callers queue behind each other while the next one runs dry.
+void Listener::follow_load() {
+  char text[64] = "";
+  double averages[3];
+  int running = 0;
+  if (pread(load_, text, sizeof(text) - 1, 0) <= 0) return;
+  if (std::sscanf(text, "%lf %lf %lf %d", &averages[0], &averages[1], &averages[2], &running) != 4) return;
+  runnable_ += (running - runnable_) / kSmoothing;
+  const bool idle = runnable_ < cpus_ + kPair - kMargin;
+  if (idle == on_callers_cpu_) return;
+  on_callers_cpu_ = idle;
+  ioctl(fd_, SECCOMP_IOCTL_NOTIF_SET_FLAGS, idle ? SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP : 0);
+}
 
 Listener::Received Listener::receive() {
+  if (load_ >= 0 && ++calls_ % kCallsPerLook == 0) follow_load();
   std::memset(&buffer_, 0, sizeof(buffer_));  // the kernel insists
   if (ioctl(fd_, SECCOMP_IOCTL_NOTIF_RECV, &buffer_.call) == 0) return Received::kCall;
   if (errno == EINTR) return Received::kNothing;

@@ -38,8 +38,14 @@ class Listener {
   int fd() const { return fd_; }
 
  private:
+  void follow_load();
   bool send(uint64_t id, int64_t value, int error, uint32_t flags);
   int fd_;
+  int load_ = -1;  // /proc/loadavg; -1: the kernel has no choice of CPUs for us
+  uint32_t calls_ = 0;
+  double runnable_ = 1;  // threads of the machine that run or wait for a CPU, smoothed
+  bool on_callers_cpu_ = true;
+  const double cpus_;
   union {
     seccomp_notif call;
     char room[512];  // newer kernels may say more than this header knows
