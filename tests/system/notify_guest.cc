@@ -3,6 +3,7 @@
 #include <asm/sockios.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
@@ -16,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -360,9 +362,12 @@ bool make_file(const std::string& path, const char* text) {
 }
 
 int race(const std::string& call, const std::string& folder, int rounds) {
-  raced_ends[0] = "/there/target", raced_ends[1] = "//kept/target";  // of one length
-  std::snprintf(raced_path, sizeof(raced_path), "%s%s", folder.c_str(), raced_ends[0]);
   const std::string draft = folder + "/there/draft", kept = folder + "/kept/target";
+  const std::string own = folder + "/there/target", wrong = call == "memory" ? "/proc/self/mem" : kept;
+  static std::string ends[2];  // of one length
+  ends[0] = own, ends[1] = "/" + std::string(own.size() - wrong.size(), '/') + wrong.substr(1);
+  raced_ends[0] = ends[0].c_str(), raced_ends[1] = ends[1].c_str();
+  std::snprintf(raced_path, sizeof(raced_path), "%s", raced_ends[0]);
   const bool existed = access(kept.c_str(), F_OK) == 0;
   if (!make_file(draft, "draft")) return 3;
   pthread_t thread;
@@ -373,6 +378,13 @@ int race(const std::string& call, const std::string& folder, int rounds) {
     if (call == "truncate") truncate(raced_path, 0);
     if (call == "link" && link(draft.c_str(), raced_path) == 0) unlink((folder + "/there/target").c_str());
     if (call == "rename" && rename(draft.c_str(), raced_path) == 0) make_file(draft, "draft");
+    if (call == "write" || call == "memory") {
+      int fd = open(raced_path, call == "memory" ? O_WRONLY | O_CREAT : O_WRONLY | O_CREAT | O_TRUNC, 0644);
+      struct statfs system;
+      slipped = call == "memory" && fd >= 0 && fstatfs(fd, &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
+      if (fd >= 0) close(fd);
+      if (slipped) break;
+    }
     struct stat info;
     const bool exists = stat(kept.c_str(), &info) == 0;
     slipped = exists != existed || (exists && info.st_size == 0);
@@ -380,6 +392,39 @@ int race(const std::string& call, const std::string& folder, int rounds) {
   raced_over.store(true);
   pthread_join(thread, nullptr);
   return slipped ? 0 : 1;
+}
+
+// In a directory that has a protected entry beside it names come and go as ever.
+int beside(const std::string& folder) {
+  auto at = [&](const char* name) { return folder + "/" + name; };
+  auto writes = [&](const std::string& path, int flags) {
+    int fd = open(path.c_str(), O_WRONLY | flags, 0644);
+    bool good = fd >= 0 && write(fd, "text", 4) == 4 && ftruncate(fd, 2) == 0;
+    if (fd >= 0) close(fd);
+    return good;
+  };
+  expect(writes(at("there/made"), O_CREAT | O_EXCL), "make a file in a directory of before");
+  expect(writes(at("before"), O_TRUNC), "write a file of before");
+  expect(writes(at("new"), O_CREAT), "make a file beside it");
+  expect(writes(at("new"), O_APPEND), "append to it");
+  expect(truncate(at("new").c_str(), 1) == 0, "truncate it");
+  expect(rename(at("new").c_str(), at("before").c_str()) == 0, "put it in the place of another");
+  expect(writes(at("before"), O_TRUNC), "write the file that replaced another");
+  expect(rename(at("before").c_str(), at("there/moved").c_str()) == 0, "move it into a directory");
+  expect(link(at("there/moved").c_str(), at("second").c_str()) == 0, "give it a second name outside");
+  expect(link(at("second").c_str(), at("there/third").c_str()) == 0, "and a third inside");
+  expect(link(at("missing").c_str(), at("there/fourth").c_str()) == -1 && errno == ENOENT, "link nothing");
+  expect(mkdir(at("folder").c_str(), 0755) == 0 && writes(at("folder/file"), O_CREAT), "make a directory and a file");
+  expect(rename(at("folder").c_str(), at("there/folder").c_str()) == 0, "move the directory");
+  expect(writes(at("there/folder/file"), 0), "write what is in it");
+  expect(rename(at("there").c_str(), at("elsewhere").c_str()) == 0, "rename a directory of before");
+  expect(writes(at("elsewhere/made"), 0), "write what is in it");
+  expect(mkdir(at("there").c_str(), 0755) == 0 && writes(at("there/made"), O_CREAT), "make it again");
+  expect(!writes(at("kept/target"), 0) && errno == EPERM, "a protected file stays");
+  expect(!writes(at("file-kept"), 0) && errno == EPERM, "a protected file beside stays");
+  expect(writes("/proc/self/comm", 0) || errno == EINVAL, "set its own name");  // a file of procfs has no size
+  expect(touch("/dev/null") == 0, "write to a device");
+  return result();
 }
 
 int latency(int rounds) {
@@ -422,6 +467,7 @@ int main(int argc, char** argv) {
   if (verb == "churn") return churn(first, second);
   if (verb == "listener") return second_listener();
   if (verb == "orphan") return orphan();
+  if (verb == "beside") return beside(argv[2]);
   if (verb == "latency") return latency(first);
   if (verb == "race") return race(argv[2], argv[3], std::atoi(argv[4]));
   if (verb == "open") return touch(argv[2]);

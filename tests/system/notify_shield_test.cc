@@ -75,5 +75,59 @@ TEST_F(NotifyShieldTest, OtherWorkGoesOn) {
   EXPECT_TRUE(guard.tampers.empty());
 }
 
+// Above the kept ones, the program makes files: Landlock keeps them from being opened for writing, and from no more.
+class NotifyOpenShieldTest : public NotifyShieldTest {
+ protected:
+  void SetUp() override {
+    NotifyShieldTest::SetUp();
+    options.closed = [](const std::string&) { return false; };
+    std::ofstream(root + "/file-kept") << "original";
+    std::ofstream(root + "/before") << "original";
+    guard.protected_files.push_back(root + "/file-kept");
+    make_target();
+  }
+};
+
+TEST_F(NotifyOpenShieldTest, TheRaceIsReal) {
+  options.emulate_opens = false;
+  EXPECT_EQ(guest({"race", "write", root, kRealRounds}), 0);
+  EXPECT_EQ(guest({"race", "memory", root, kRealRounds}), 0);
+}
+
+TEST_F(NotifyOpenShieldTest, TheKernelOpensAndNothingSlipsThrough) {
+  options.landlock = true;
+  for (const char* call : {"write", "memory"}) {
+    EXPECT_EQ(guest({"race", call, root, kClosedRounds}), 1) << call;
+    EXPECT_GT(guard.tampers.size(), 0u) << call << ": the supervisor looks first";
+    EXPECT_GT(counters["opens_shielded"], 1000u) << call;
+    EXPECT_EQ(counters["opens_raced"], 0u) << call;
+  }
+}
+
+TEST_F(NotifyOpenShieldTest, WhatItLooksAtLastIsWhatItOpens) {
+  EXPECT_EQ(guest({"race", "write", root, kClosedRounds}), 1) << "without Landlock the supervisor opens";
+  EXPECT_EQ(counters["opens_shielded"], 0u);
+}
+
+TEST_F(NotifyOpenShieldTest, OtherWorkGoesOn) {
+  options.landlock = true;
+  EXPECT_EQ(guest({"beside", root}), 0);
+  EXPECT_EQ(guard.tampered_paths, (std::vector<std::string>{root + "/kept/target", root + "/file-kept"}));
+  EXPECT_GE(counters["opens_shielded"], 4u);
+  EXPECT_GE(counters["opens_emulated"], 7u) << "made after the ruleset";
+}
+
+// As above, but the files are not the supervisor's user's: nothing is carried out in its name.
+TEST_F(NotifyOpenShieldTest, OfOtherUsers) {
+  options.landlock = true;
+  if (geteuid() != 0) GTEST_SKIP() << "takes root";
+  ASSERT_EQ(chmod(root.c_str(), 0777), 0);
+  ASSERT_EQ(chmod((root + "/there").c_str(), 0777), 0);
+  EXPECT_EQ(run({"/usr/bin/setpriv", "--reuid=65534", "--clear-groups", "/bin/sh", "-c",
+                 "cd " + root + " && echo a > there/a && echo new > /proc/self/comm"}),
+            0);
+  EXPECT_GE(counters["opens_shielded"], 1u);
+}
+
 }  // namespace
 }  // namespace libguard

@@ -97,7 +97,7 @@ TEST(NativeMap, NamesMappingsOnTheStack) {
 
 TEST(Paths, KnowWhatIsProtected) {
   NotifyCounters counters;
-  Paths paths({"/usr/lib/python3/", "/srv/app/code.py"}, false, counters);
+  Paths paths({"/usr/lib/python3/", "/srv/app/code.py"}, false, Shield(false), counters);
   EXPECT_TRUE(paths.is_protected("/usr/lib/python3/x/y.py", false));
   EXPECT_TRUE(paths.is_protected("/usr/lib/python3", false));
   EXPECT_FALSE(paths.is_protected("/usr/lib/python3.11/x", false));
@@ -130,20 +130,64 @@ class SeparationTest : public ::testing::Test {
 };
 
 TEST_F(SeparationTest, AllowsEverythingAround) {
-  Separation found = separate({site, site + "/pkg", root + "/file"}, all_but(""));
-  EXPECT_EQ(found.separated, (std::vector<std::string>{site, site + "/pkg"}));
-  EXPECT_EQ(found.shared, std::vector<std::string>{root + "/file"});
+  Separation found = separate({site, site + "/pkg", site + "/pkg/missing"}, all_but(""));
+  EXPECT_EQ(found.separated, (std::vector<std::string>{site, site + "/pkg", site + "/pkg/missing"}));
+  EXPECT_TRUE(found.shared.empty() && found.open.empty());
   for (const std::string& path : {root + "/open", root + "/file", root + "/env/bin", root + "/env/lib/other"})
     EXPECT_TRUE(allowed(found, path)) << path;
-  EXPECT_TRUE(allowed(found, "/proc") && allowed(found, "/dev"));
+  EXPECT_TRUE(allowed(found, "/dev"));
+  EXPECT_FALSE(allowed(found, "/proc")) << "memory of processes is written there";
   for (const std::string& path : {site, root, root + "/env", std::string("/"), std::string("/tmp"), site + "/pkg"})
     EXPECT_FALSE(allowed(found, path)) << path;
 }
 
+TEST_F(SeparationTest, AFileInADirectoryThatIsClosedAnyway) {
+  Separation found = separate({root + "/file", site}, all_but(""));
+  EXPECT_EQ(found.separated, (std::vector<std::string>{site, root + "/file"}));
+  EXPECT_FALSE(allowed(found, root + "/file"));
+  found = separate({root + "/file"}, all_but(""));
+  EXPECT_EQ(found.shared, std::vector<std::string>{root + "/file"}) << "no directory is closed for a file";
+}
+
 TEST_F(SeparationTest, AnOpenDirectoryAboveSharesAll) {
-  EXPECT_EQ(separate({site}, all_but(root)).shared, std::vector<std::string>{site});
-  EXPECT_TRUE(separate({site}, all_but(root)).allowed.empty());
+  Separation found = separate({site, site + "/pkg", root + "/file"}, all_but(root));
+  EXPECT_EQ(found.shared, (std::vector<std::string>{site, site + "/pkg", root + "/file"}));
+  EXPECT_TRUE(found.separated.empty() && found.closed.empty());
+  EXPECT_EQ(std::count(found.open.begin(), found.open.end(), root), 1);
+  EXPECT_EQ(std::count(found.open.begin(), found.open.end(), site), 0) << "it is protected itself";
+  for (const std::string& path : {root + "/open", root + "/env/bin"}) EXPECT_TRUE(allowed(found, path)) << path;
+  for (const std::string& path : {root, root + "/env", site, site + "/pkg", root + "/file"})
+    EXPECT_FALSE(allowed(found, path)) << path;
   EXPECT_EQ(separate({site}, all_but(site)).separated, std::vector<std::string>{site});
+}
+
+TEST_F(SeparationTest, WhatTheShieldLetsWrite) {
+  ASSERT_GE(landlock_version(), 2) << "this kernel has no Landlock";
+  Shield shield(true, all_but(root));
+  shield.protect({site, root + "/file"});
+  const uint32_t first = Shield::layer(shield.generation());
+  auto lets = [&](uint32_t layers, const std::string& path) {
+    struct stat info = {};
+    EXPECT_EQ(lstat(path.c_str(), &info), 0) << path;
+    return shield.lets_write(layers, path, info);
+  };
+  EXPECT_TRUE(lets(first, root + "/open"));
+  EXPECT_FALSE(lets(0, root + "/open")) << "it has not put it on";
+  for (const std::string& path : {root, root + "/file", site, site + "/pkg", std::string("/proc/self")})
+    EXPECT_FALSE(lets(first, path)) << path;
+  std::filesystem::create_directories(root + "/open/later/below");
+  EXPECT_TRUE(lets(first, root + "/open/later/below"));
+  std::filesystem::rename(root + "/open", root + "/moved");
+  std::filesystem::create_directories(root + "/open");
+  EXPECT_FALSE(lets(first, root + "/open")) << "another directory of this name";
+  EXPECT_FALSE(lets(first, root + "/moved"));
+  shield.protect({site, root + "/env/lib/other"});
+  const uint32_t second = Shield::layer(shield.generation());
+  EXPECT_NE(first, second);
+  EXPECT_FALSE(lets(first, root + "/env/bin")) << "what is protected now is not kept by this layer";
+  EXPECT_TRUE(lets(first | second, root + "/env/bin"));
+  EXPECT_FALSE(lets(first | second, root + "/file")) << "the first layer does not let it be written";
+  EXPECT_TRUE(lets(second, root + "/file"));
 }
 
 TEST_F(SeparationTest, InsideAnEnvironmentIsClosed) {
@@ -187,12 +231,24 @@ TEST_F(SeparationTest, TheRulesetHolds) {
     expect(rename(free.c_str(), moved.c_str()) == 0);
     expect(truncate((root + "/file").c_str(), 1) == 0);
     expect(open("/dev/null", O_WRONLY) >= 0);
-    expect(open("/proc/self/comm", O_WRONLY) >= 0);
+    expect(open("/proc/self/comm", O_WRONLY) == -1 && errno == EACCES);
     _exit(0);
   }
   int status = 0;
   waitpid(child, &status, 0);
   EXPECT_EQ(status, 0) << "try " << WEXITSTATUS(status);
+}
+
+TEST_F(SeparationTest, AnotherRulesetIsNotTheShield) {
+  ASSERT_GE(landlock_version(), 2) << "this kernel has no Landlock";
+  Shield shield(true, all_but("")), other(true, all_but(""));
+  shield.protect({site});
+  other.protect({root + "/env"});
+  const int same = dup(shield.ruleset());
+  EXPECT_TRUE(shield.is_ruleset(getpid(), same));
+  EXPECT_FALSE(shield.is_ruleset(getpid(), other.ruleset()));
+  EXPECT_FALSE(shield.is_ruleset(getpid(), -1));
+  close(same);
 }
 
 TEST_F(SeparationTest, NoShieldWhereItIsNotWanted) {

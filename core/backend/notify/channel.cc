@@ -174,19 +174,20 @@ int64_t Channel::self_check(Thread& thread, uint64_t address) {
   return -EOPNOTSUPP;
 }
 
-// A process that confined itself, or is under this very ruleset already, needs none.
+// A process that confined itself, or is under this very ruleset already, needs none. What it tells can only take the
+// ruleset away: that it put it on was seen (NotifyBackend::puts_on_shield).
 Channel::Answer Channel::ruleset(Process& process, uint64_t step, uint64_t error) {
+  const uint32_t current = Shield::layer(shield_.generation());
   if (step == LG_RULESET_TOLD) {
     if (process.offered == 0) return {-EINVAL};
-    if (error == 0)
-      process.shield = process.offered;
-    else
-      counters_.unshielded++;
+    const uint32_t offered = Shield::layer(process.offered);
+    if (error != 0) process.layers &= ~offered;
+    if ((process.layers & offered) == 0) counters_.unshielded++;
     process.offered = 0;
     return {0};
   }
   if (step != LG_RULESET_TAKE) return {-EINVAL};
-  if (process.confined || shield_.ruleset() < 0 || process.shield == shield_.generation()) return {-ENODATA};
+  if (process.confined || shield_.ruleset() < 0 || current == 0 || (process.layers & current)) return {-ENODATA};
   process.offered = shield_.generation();
   return {0, false, shield_.ruleset()};
 }

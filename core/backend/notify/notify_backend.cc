@@ -49,8 +49,8 @@ NotifyBackend::NotifyBackend(BackendOptions options, Handler& handler)
                if (watcher_) watcher_->watch(pid, pidfd);
              }),
       subjects_(handler, counts_),
-      paths_(handler_.protected_paths(), options_.emulate_opens, counts_),
       shield_(options_.landlock, options_.closed ? options_.closed : is_closed_directory),
+      paths_(handler_.protected_paths(), options_.emulate_opens, shield_, counts_),
       channel_(tasks_, subjects_, handler, counts_, options_.companion, shield_, options_.client_path,
                [this](Thread& thread, Right right, const uint64_t* args) {
                  if (!is_judged(thread, number(right))) return Decision{};
@@ -58,7 +58,6 @@ NotifyBackend::NotifyBackend(BackendOptions options, Handler& handler)
                }) {
   LG_CHECK(options_.matrix != nullptr);
   shield_.protect(handler_.protected_paths());
-  paths_.close_only(shield_.closed());
   if (Companion* companion = options_.companion) handler_.watch_rules([companion] { companion->on_rules(); });
   for (int nr = 0; nr < 512; nr++) traits_[nr] = traits_of(nr);
   for (uint32_t right = 0; right < LG_MAX_RIGHTS; right++) dangerous_[right] = lg_is_dangerous(lg_group_of(right)) != 0;
@@ -100,7 +99,7 @@ Status NotifyBackend::start_door(int listener, pid_t child, bool shielded) {
   adopt(listener, child);
   if (Status watching = begin(child, true); !watching) return watching;
   Status adopted = tasks_.adopt_door(child);
-  if (adopted && shielded) tasks_.process(child)->shield = shield_.generation();
+  if (adopted && shielded) tasks_.process(child)->layers = Shield::layer(shield_.generation());
   return adopted;
 }
 
@@ -205,7 +204,6 @@ void NotifyBackend::handle_marker(Thread& thread, const seccomp_notif& call) {
     std::vector<std::string> known = handler_.protected_paths();
     shield_.protect(known);
     paths_.protect_only(std::move(known));
-    paths_.close_only(shield_.closed());
     if (options_.on_protections) options_.on_protections();
   }
   if (answer.descriptor >= 0) {
@@ -259,20 +257,28 @@ Decision NotifyBackend::judge(Thread& thread, uint16_t right, int nr, const uint
   return handler_.decide(call);
 }
 
-// The client, just behind its hello: no managed code has run yet, and it can only lose by it.
-bool NotifyBackend::puts_on_shield(Thread& thread, const seccomp_data& call) const {
-  return call.nr == LG_NR_landlock_restrict_self && thread.process->offered != 0 && thread.process->tids.size() <= 1;
+// The client, just behind its hello: no managed code has run yet, and it can only lose by it. Another ruleset in this
+// one's place, or one for other threads too, is a program that confines itself.
+bool NotifyBackend::puts_on_shield(const Thread& thread, const seccomp_data& call) const {
+  const Process& process = *thread.process;
+  return call.nr == LG_NR_landlock_restrict_self && process.offered == shield_.generation() && !process.confined &&
+         process.tids.size() <= 1 && call.args[1] == 0 &&
+         shield_.is_ruleset(process.pid, static_cast<int>(call.args[0]));
 }
 
 void NotifyBackend::handle_known(Thread& thread, const seccomp_notif& call) {
-  if (puts_on_shield(thread, call.data) || defence_.admits_us(thread, call.data))
+  if (puts_on_shield(thread, call.data)) {
+    thread.process->layers |= Shield::layer(shield_.generation());
     return answered(listener_->pass(call.id));
+  }
+  if (defence_.admits_us(thread, call.data)) return answered(listener_->pass(call.id));
   const uint8_t traits = traits_[call.data.nr & 511];
   if (traits & kDefence) {
     std::string_view why = defence_.aims_at_us(thread, call.data);
     if (!why.empty()) return tamper(thread, call, why, {});
   }
   const uint16_t right = classify(thread, call.data);
+  thread.process->memory->expect_text(traits & kPath ? Paths::first_path(call.data) : 0);
   if (is_judged(thread, right)) {
     uint64_t args[6];
     std::copy(std::begin(call.data.args), std::end(call.data.args), args);
@@ -297,6 +303,7 @@ void NotifyBackend::carry_on(Thread& thread, const seccomp_notif& call) {
       if (outcome.guarded) return tamper(thread, call, outcome.what, outcome.path);
       return answered(listener_->refuse(call.id, outcome.error));
     }
+    if (outcome.kind == Paths::Outcome::kDone) return answered(listener_->answer(call.id, 0));
     if (outcome.kind == Paths::Outcome::kDescriptor) {
       int error = listener_->answer_descriptor(call.id, outcome.fd, outcome.close_on_exec);
       close(outcome.fd);

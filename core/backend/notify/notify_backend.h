@@ -83,7 +83,7 @@ class NotifyBackend {
   void carry_on(Thread& thread, const seccomp_notif& call);
   void refuse(Thread& thread, const seccomp_notif& call, const Decision& decision);
   void tamper(Thread& thread, const seccomp_notif& call, std::string_view what, std::string_view path);
-  bool puts_on_shield(Thread& thread, const seccomp_data& call) const;
+  bool puts_on_shield(const Thread& thread, const seccomp_data& call) const;
   void answered(bool delivered);
   void drain();
   std::string function_name(pid_t pid, uint32_t function);
@@ -94,8 +94,8 @@ class NotifyBackend {
   Tasks tasks_;
   Subjects subjects_;
   Defence defence_;
-  Paths paths_;
   Shield shield_;
+  Paths paths_;
   Channel channel_;
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<Watcher> watcher_;

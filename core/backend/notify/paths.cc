@@ -70,6 +70,21 @@ bool read_mask(const Thread& thread, mode_t* out) {
   return true;
 }
 
+// What every process may set of itself, as the files' owner alone says. Landlock leaves nothing of procfs to it.
+bool is_own_setting(const Thread& thread, const Place& place) {
+  constexpr std::string_view kSettings[] = {"/comm", "/oom_score_adj", "/coredump_filter", "/timerslack_ns"};
+  const std::string own = "/proc/" + std::to_string(thread.process->pid) + "/";
+  if (!place.on_proc || !place.path.starts_with(own)) return false;
+  auto ends = [&](std::string_view setting) { return place.path.ends_with(setting); };
+  TaskStatus status;
+  return std::any_of(std::begin(kSettings), std::end(kSettings), ends) && read_status(thread.tid, &status) &&
+         place.info.st_uid == static_cast<uid_t>(status.uid[3]) && (place.info.st_mode & S_IWUSR) != 0;
+}
+
+bool moves_entry(int nr) {
+  return nr == SYS_rename || nr == SYS_renameat || nr == SYS_renameat2 || nr == SYS_link || nr == SYS_linkat;
+}
+
 std::string trimmed(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   return path;
@@ -77,8 +92,8 @@ std::string trimmed(std::string path) {
 
 }  // namespace
 
-Paths::Paths(std::vector<std::string> protected_paths, bool emulate, NotifyCounters& counters)
-    : emulate_(emulate), counters_(counters) {
+Paths::Paths(std::vector<std::string> protected_paths, bool emulate, const Shield& shield, NotifyCounters& counters)
+    : emulate_(emulate), shield_(shield), counters_(counters) {
   protect_only(std::move(protected_paths));
   read_status(getpid(), &own_);
 }
@@ -90,6 +105,12 @@ void Paths::protect_only(std::vector<std::string> protected_paths) {
 }
 
 bool Paths::concerns(int nr) { return path_call(nr) != nullptr || is_open_call(nr); }
+
+uint64_t Paths::first_path(const seccomp_data& call) {
+  if (is_open_call(call.nr)) return call.args[call.nr == SYS_openat || call.nr == SYS_openat2 ? 1 : 0];
+  const PathCall* what = path_call(call.nr);
+  return what ? call.args[what->paths[0].path] : 0;
+}
 
 bool Paths::is_protected(const std::string& path, bool above) const {
   auto below = [](const std::string& inner, const std::string& outer) {
@@ -129,16 +150,16 @@ bool Paths::same_rights(Thread& thread) const {
 
 bool Paths::read_open(Thread& thread, const seccomp_data& call, Open* asked, Outcome* out) const {
   const auto* a = call.args;
-  if (call.nr == SYS_open) *asked = {AT_FDCWD, a[0], a[1], a[2]};
-  if (call.nr == SYS_creat) *asked = {AT_FDCWD, a[0], O_CREAT | O_WRONLY | O_TRUNC, a[1]};
-  if (call.nr == SYS_openat) *asked = {static_cast<int>(a[0]), a[1], a[2], a[3]};
+  if (call.nr == SYS_open) *asked = {AT_FDCWD, a[0], a[1], a[2], false};
+  if (call.nr == SYS_creat) *asked = {AT_FDCWD, a[0], O_CREAT | O_WRONLY | O_TRUNC, a[1], false};
+  if (call.nr == SYS_openat) *asked = {static_cast<int>(a[0]), a[1], a[2], a[3], false};
   if (call.nr == SYS_openat2) {
     open_how how;
     if (a[3] != sizeof(how)) return *out = refuse(a[3] < sizeof(how) ? EINVAL : E2BIG), false;
     if (!thread.process->memory->read(a[2], &how)) return *out = refuse(EFAULT), false;
     // Callers fall back to openat, as on kernels before 5.6.
     if (how.resolve != 0) return *out = refuse(ENOSYS), false;
-    *asked = {static_cast<int>(a[0]), a[1], how.flags, how.mode};
+    *asked = {static_cast<int>(a[0]), a[1], how.flags, how.mode, true};
   }
   asked->flags &= 0xffffffffu;
   asked->mode &= 07777;
@@ -151,11 +172,17 @@ Paths::Outcome Paths::apply(Thread& thread, const seccomp_data& call) {
   Open asked{};
   if (!read_open(thread, call, &asked, &out)) return out;
   // A name alone gives no access; a read open is only met here as openat2, whose flags are behind a pointer.
-  const bool pointer_flags = call.nr == SYS_openat2;
-  if (!pointer_flags && ((asked.flags & O_PATH) || (asked.flags & kWriting) == 0)) return out;
+  if (!asked.swappable && ((asked.flags & O_PATH) || (asked.flags & kWriting) == 0)) return out;
   out = open_file(thread, asked);
-  if (pointer_flags && emulate_ && out.kind == Outcome::kPass) return refuse(ENOSYS);  // flags could be swapped as well
+  if (asked.swappable && emulate_ && out.kind == Outcome::kPass) return refuse(ENOSYS);
   return out;
+}
+
+// There Landlock lets nothing be written that is protected, so what is there is not.
+bool Paths::is_shielded(const Thread& thread, const Open& asked, const std::string& path, const struct stat& file) {
+  if (asked.swappable || !shield_.lets_write(thread.process->layers, path, file)) return false;
+  counters_.opens_shielded++;
+  return true;
 }
 
 Paths::Outcome Paths::open_file(Thread& thread, const Open& asked) {
@@ -175,6 +202,7 @@ Paths::Outcome Paths::open_file(Thread& thread, const Open& asked) {
 }
 
 Paths::Outcome Paths::open_existing(Thread& thread, const Open& asked, const Place& place) {
+  if (is_shielded(thread, asked, place.path, place.info)) return {};
   const bool writing = (asked.flags & kWriting) != 0 && !(asked.flags & O_PATH);
   if ((asked.flags & O_CREAT) && (asked.flags & O_EXCL)) return refuse(EEXIST);
   if (S_ISLNK(place.info.st_mode)) return refuse(ELOOP);
@@ -187,7 +215,7 @@ Paths::Outcome Paths::open_existing(Thread& thread, const Open& asked, const Pla
     counters_.opens_raced++;
     return {};
   }
-  if (!emulate_ || !same_rights(thread) || (asked.flags & O_PATH)) {
+  if (!emulate_ || !(same_rights(thread) || is_own_setting(thread, place)) || (asked.flags & O_PATH)) {
     counters_.opens_raced++;
     return {};
   }
@@ -214,6 +242,7 @@ Paths::Outcome Paths::create_file(Thread& thread, const Open& asked, std::string
   if (int error = find_place(thread, asked.dirfd, parent, true, &folder)) return refuse(error);
   if (!S_ISDIR(folder.info.st_mode)) return refuse(ENOTDIR);
   if (folder.on_proc) return refuse(ENOENT);
+  if (is_shielded(thread, asked, folder.path, folder.info)) return {};
   if (is_protected(folder.path + "/" + name, false)) return protect(folder.path + "/" + name);
   char target[PATH_MAX];
   ssize_t size = readlinkat(folder.fd, name.c_str(), target, sizeof(target));
@@ -240,20 +269,46 @@ Paths::Outcome Paths::create_file(Thread& thread, const Open& asked, std::string
 
 // Would the call succeed but for Landlock? Then its refusal is an event. What fails by itself is left to the kernel.
 bool Paths::is_closed(const Thread& thread, const Place& folder, const std::string& name, EntryChange change) const {
-  if (change == EntryChange::kNone || thread.process->shield == 0) return false;
-  if (!std::binary_search(closed_.begin(), closed_.end(), folder.path)) return false;
+  if (change == EntryChange::kNone || thread.process->layers == 0) return false;
+  const std::vector<std::string>& closed = shield_.closed();
+  if (!std::binary_search(closed.begin(), closed.end(), folder.path)) return false;
   struct stat info;
   bool exists = fstatat(folder.fd, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
   if (exists != (change == EntryChange::kTakes)) return false;
   return faccessat(AT_FDCWD, folder.path.c_str(), W_OK, AT_EACCESS) == 0;
 }
 
+// Landlock lets no file come where it could be written more than before (EXDEV), although none is protected here.
+Paths::Outcome Paths::move(Thread& thread, const seccomp_data& call, const Place folders[2],
+                           const std::string names[2]) const {
+  const Place &from = folders[0], &to = folders[1];
+  if (thread.process->layers == 0 || from.fd < 0 || to.fd < 0 || from.on_proc || from.path == to.path) return {};
+  if (!moves_entry(call.nr) || shield_.lets_write(thread.process->layers, from.path, from.info)) return {};
+  if (!emulate_ || !same_rights(thread)) return {};
+  const bool link = call.nr == SYS_link || call.nr == SYS_linkat;
+  long result;
+  if (link)
+    result = linkat(from.fd, names[0].c_str(), to.fd, names[1].c_str(),
+                    call.nr == SYS_linkat ? static_cast<int>(call.args[4]) & AT_SYMLINK_FOLLOW : 0);
+  else
+    result = syscall(SYS_renameat2, from.fd, names[0].c_str(), to.fd, names[1].c_str(),
+                     call.nr == SYS_renameat2 ? static_cast<unsigned>(call.args[4]) : 0);
+  if (result != 0) return refuse(errno);
+  Outcome done;
+  done.kind = Outcome::kDone;
+  return done;
+}
+
 Paths::Outcome Paths::change(Thread& thread, const seccomp_data& call) {
   const PathCall* what = path_call(call.nr);
   if (!what) return {};
-  for (const PathArgument& argument : what->paths) {
+  Place folders[2];
+  std::string names[2];
+  for (int number = 0; number < 2; number++) {
+    const PathArgument& argument = what->paths[number];
     if (argument.path < 0) continue;
-    std::string path, parent, name;
+    std::string path, parent;
+    std::string& name = names[number];
     int error = 0;
     uint64_t address = call.args[argument.path];
     if (address == 0 || !read_path(*thread.process, address, &path, &error) || path.empty())
@@ -268,17 +323,17 @@ Paths::Outcome Paths::change(Thread& thread, const seccomp_data& call) {
       return protect(place.path);
     // The name itself: in a protected directory, or a directory above one.
     split_last(trimmed(path), &parent, &name);
-    Place folder;
+    Place& folder = folders[number];
     if (find_place(thread, dirfd, parent, true, &folder) != 0) continue;
     std::string full = name == "." || name == ".." ? folder.path : folder.path + (folder.path == "/" ? "" : "/") + name;
     if (is_protected(full, what->moves)) return protect(full);
-    EntryChange entry = entry_change(call.nr, &argument == &what->paths[0] ? 0 : 1);
+    EntryChange entry = entry_change(call.nr, number);
     if (!is_closed(thread, folder, name, entry)) continue;
     Outcome out = protect(full);
     out.what = "change beside a protected directory, in a directory that Landlock keeps closed";
     return out;
   }
-  return {};
+  return move(thread, call, folders, names);
 }
 
 }  // namespace libguard

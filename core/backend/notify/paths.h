@@ -5,10 +5,11 @@
 // Thread:  the serving thread only; the caller must be blocked in its call.
 // Failure: what cannot be looked up is refused or left to the kernel as said below; raced opens are counted.
 //
-// An open for writing is carried out by the supervisor (the descriptor is given to the caller), so the file that was
-// looked at is the file that is opened. Not carried out, but looked at and then left to the kernel, so that a thread
-// could still swap the path in between: FIFOs, sockets, terminals and other devices; processes with another user or
-// other capabilities than the supervisor; processes that confined themselves; rename, link, unlink, truncate, chmod….
+// Between the look at an open for writing and the open itself, a thread can swap the path. Where the shield lets the
+// caller write there and nowhere where it must not, the kernel carries the open out. Elsewhere the supervisor does (the
+// descriptor is given to the caller), so the file that was looked at is the file that is opened. Without a shield these
+// are raced: FIFOs, sockets, terminals and other devices; processes with another user or other capabilities than the
+// supervisor; processes that confined themselves. With or without: rename, link, unlink, truncate, chmod….
 #pragma once
 
 #include <linux/seccomp.h>
@@ -19,26 +20,28 @@
 
 #include "core/backend/notify/path_calls.h"
 #include "core/backend/notify/places.h"
+#include "core/backend/notify/shield.h"
 #include "core/backend/notify/task.h"
 
 namespace libguard {
 
 class Paths {
  public:
-  Paths(std::vector<std::string> protected_paths, bool emulate, NotifyCounters& counters);
+  // `shield` outlives this.
+  Paths(std::vector<std::string> protected_paths, bool emulate, const Shield& shield, NotifyCounters& counters);
 
   // From now on these paths are protected, and no others.
   void protect_only(std::vector<std::string> protected_paths);
-  // Landlock refuses shielded processes new entries here, and would tell nobody.
-  void close_only(std::vector<std::string> sorted_directories) { closed_ = std::move(sorted_directories); }
 
   // Must allowed calls of this number be shown to apply()?
   static bool concerns(int nr);
+  // Address of its first path; 0: none.
+  static uint64_t first_path(const seccomp_data& call);
   bool active() const { return emulate_ || !protected_.empty(); }
 
   struct Outcome {
-    enum Kind { kPass, kRefuse, kDescriptor } kind = kPass;
-    int error = 0;         // kRefuse: the errno
+    enum Kind { kPass, kRefuse, kDescriptor, kDone } kind = kPass;  // kDone: carried out, the answer is 0
+    int error = 0;                                                  // kRefuse: the errno
     bool guarded = false;  // kRefuse: because the file is protected, not because the call would fail anyway
     int fd = -1;           // kDescriptor: to be given to the caller and closed
     bool close_on_exec = false;
@@ -55,6 +58,7 @@ class Paths {
     int dirfd;
     uint64_t path;
     uint64_t flags, mode;
+    bool swappable;  // the flags are behind a pointer too
   };
   bool read_open(Thread& thread, const seccomp_data& call, Open* open, Outcome* out) const;
   Outcome open_file(Thread& thread, const Open& open);
@@ -62,12 +66,15 @@ class Paths {
   Outcome create_file(Thread& thread, const Open& open, std::string path, int links);
   Outcome change(Thread& thread, const seccomp_data& call);
   bool same_rights(Thread& thread) const;
+  bool is_shielded(const Thread& thread, const Open& open, const std::string& path, const struct stat& file);
+  Outcome move(Thread& thread, const seccomp_data& call, const Place folders[2], const std::string names[2]) const;
   bool forbidden(const Place& place) const;
   bool is_closed(const Thread& thread, const Place& folder, const std::string& name, EntryChange change) const;
   Outcome protect(std::string path) const;
 
-  std::vector<std::string> protected_, closed_;
+  std::vector<std::string> protected_;
   const bool emulate_;
+  const Shield& shield_;
   NotifyCounters& counters_;
   TaskStatus own_;
 };

@@ -50,6 +50,18 @@ int look(int fd, Place* out) {
   return 0;
 }
 
+// Absolute, and nothing in the text but names. Where no name is a symbolic link, such a path is the real one.
+bool is_plain(const std::string& path) {
+  for (size_t at = 0; at < path.size();) {
+    if (path[at] != '/') return false;
+    size_t end = std::min(path.find('/', at + 1), path.size());
+    std::string_view name = std::string_view(path).substr(at + 1, end - at - 1);
+    if (name == "." || name == ".." || (name.empty() && end != path.size())) return false;
+    at = end;
+  }
+  return !path.empty();
+}
+
 int finish(int fd, Place* out) {
   Place place;
   if (int error = look(fd, &place)) return error;
@@ -167,6 +179,11 @@ Place& Place::operator=(Place&& other) noexcept {
 }
 
 bool read_path(Process& process, uint64_t address, std::string* out, int* error) {
+  const std::string_view known = process.memory->expected_text(address);
+  if (size_t end = known.find('\0'); end != std::string_view::npos) {
+    out->assign(known.substr(0, end));
+    return true;
+  }
   char text[PATH_MAX];
   size_t used = 0;
   while (used < sizeof(text)) {
@@ -192,15 +209,22 @@ int find_place(const Thread& thread, int dirfd, const std::string& path, bool fo
   if (base < 0 && !absolute) return errno;
   open_how how{};
   how.flags = O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW);
-  how.resolve = RESOLVE_NO_MAGICLINKS;
+  // Without links first: then the text is the path, and the kernel need not be asked for it.
+  bool plain = absolute && is_plain(path);
+  how.resolve = plain ? RESOLVE_NO_SYMLINKS : RESOLVE_NO_MAGICLINKS;
   auto fd = static_cast<int>(syscall(SYS_openat2, base, path.c_str(), &how, sizeof(how)));
+  if (fd < 0 && errno == ELOOP && plain) {
+    plain = false;
+    how.resolve = RESOLVE_NO_MAGICLINKS;
+    fd = static_cast<int>(syscall(SYS_openat2, base, path.c_str(), &how, sizeof(how)));
+  }
   int error = fd < 0 ? errno : 0;
   if (fd >= 0) {
     Place place;
     error = look(fd, &place);
     if (error == 0 && !place.on_proc) {
       if (!absolute) close(base);
-      place.path = path_of(fd);
+      place.path = plain ? path.substr(0, std::max<size_t>(1, path.find_last_not_of('/') + 1)) : path_of(fd);
       *out = std::move(place);
       return 0;
     }

@@ -8,7 +8,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,7 +21,7 @@
 namespace libguard {
 namespace {
 
-constexpr size_t kMostEntries = 4096;  // of a directory above: each costs a rule
+constexpr size_t kMostEntries = 4096;  // of a directory above: each costs a rule, some microseconds
 
 std::string parent_of(const std::string& path) {
   size_t slash = path.rfind('/');
@@ -53,14 +55,17 @@ bool is_inside_prefix(const std::string& directory) {
   return is_lib && is_prefix(parent_of(lib));
 }
 
-// Names of a directory; false if it cannot be read or is too large.
+// Names of a directory without symbolic links; false if it cannot be read or is too large.
 bool list(const std::string& directory, std::vector<std::string>* names) {
   std::unique_ptr<DIR, int (*)(DIR*)> open(opendir(directory.c_str()), closedir);
   if (!open) return false;
   while (const dirent* entry = readdir(open.get())) {
     std::string name = entry->d_name;
     if (name == "." || name == ".." || entry->d_type == DT_LNK) continue;  // a link has nothing to change behind it
-    if (names->size() == kMostEntries) return false;
+    if (names->size() == kMostEntries) {
+      names->clear();
+      return false;
+    }
     names->push_back(std::move(name));
   }
   return true;
@@ -70,67 +75,94 @@ bool list(const std::string& directory, std::vector<std::string>* names) {
 class Looker {
  public:
   explicit Looker(const ClosedRule& closed) : closed_(closed) {}
-  // All directories above are closed and can be listed. Fills them in, innermost first.
-  bool above(const std::string& path, std::vector<std::string>* directories) {
+  // All directories above are closed and can be listed.
+  bool separates(const std::string& path) {
     for (std::string at = path; at != "/";) {
       at = parent_of(at);
-      if (!good(at)) return false;
-      directories->push_back(at);
+      const Seen& seen = look(at);
+      if (!seen.closed || !seen.listed) return false;
     }
     return true;
   }
-  const std::vector<std::string>& names(const std::string& directory) { return seen_[directory].names; }
+  const std::vector<std::string>& names(const std::string& directory) { return look(directory).names; }
 
  private:
   struct Seen {
-    bool good = false;
+    bool closed = false, listed = false;
     std::vector<std::string> names;
   };
-  bool good(const std::string& directory) {
+  Seen& look(const std::string& directory) {
     auto [at, fresh] = seen_.try_emplace(directory);
-    if (fresh) at->second.good = closed_(directory) && list(directory, &at->second.names);
-    return at->second.good;
+    Seen& seen = at->second;
+    if (fresh) {
+      seen.closed = closed_(directory);
+      seen.listed = list(directory, &seen.names);
+    }
+    return seen;
   }
   const ClosedRule& closed_;
   std::map<std::string, Seen> seen_;
 };
 
+void add_above(const std::string& path, std::set<std::string>* directories) {
+  for (std::string at = path; at != "/";) {
+    at = parent_of(at);
+    directories->insert(at);
+  }
+}
+
+bool may_write(const std::string& directory) { return faccessat(AT_FDCWD, directory.c_str(), W_OK, AT_EACCESS) == 0; }
+
+bool is_procfs(const std::string& directory) {
+  struct statfs info;
+  return statfs(directory.c_str(), &info) == 0 && info.f_type == PROC_SUPER_MAGIC;
+}
+
 }  // namespace
 
 bool is_closed_directory(const std::string& directory) {
-  if (faccessat(AT_FDCWD, directory.c_str(), W_OK, AT_EACCESS) != 0) return true;
-  return is_system_directory(directory) || is_inside_prefix(directory);
+  return !may_write(directory) || is_system_directory(directory) || is_inside_prefix(directory);
 }
 
 Separation separate(const std::vector<std::string>& paths, const ClosedRule& closed) {
-  std::vector<std::string> sorted(paths);  // what holds another comes first
-  std::sort(sorted.begin(), sorted.end());
-  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+  std::set<std::string> sorted(paths.begin(), paths.end());  // what holds another comes first
   Separation result;
   Looker looker(closed);
-  std::vector<std::string> roots;
-  std::set<std::string> above;
+  std::vector<std::string> roots, shared;
+  std::set<std::string> closed_above, above;
+  auto below_one = [](const std::string& path, const std::vector<std::string>& of) {
+    return std::any_of(of.begin(), of.end(), [&](const std::string& root) { return is_below(path, root); });
+  };
   for (const std::string& path : sorted) {
-    bool covered =
-        std::any_of(roots.begin(), roots.end(), [&](const std::string& root) { return is_below(path, root); });
-    std::vector<std::string> directories;
     struct stat info;
-    bool real = path.size() > 1 && path[0] == '/' && lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
-    if (!real || (!covered && !looker.above(path, &directories))) {
+    bool usable = path.size() > 1 && path[0] == '/', in_separated = below_one(path, roots);
+    bool directory = lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+    if (in_separated || (usable && directory && !below_one(path, shared) && looker.separates(path))) {
+      result.separated.push_back(path);
+      if (in_separated) continue;
+      roots.push_back(path);
+      add_above(path, &closed_above);
+    } else {
+      shared.push_back(path);
+      if (usable && !below_one(path, result.shared)) add_above(path, &above);
       result.shared.push_back(path);
-      continue;
     }
-    result.separated.push_back(path);
-    if (covered) continue;
-    roots.push_back(path);
-    above.insert(directories.begin(), directories.end());
   }
-  result.closed.assign(above.begin(), above.end());
+  // A file whose directory is closed for another one's sake.
+  for (const std::string& path : shared) {
+    if (path.size() < 2 || path[0] != '/' || closed_above.count(parent_of(path)) == 0) continue;
+    result.separated.push_back(path);
+    std::erase(result.shared, path);
+  }
+  result.closed.assign(closed_above.begin(), closed_above.end());
+  for (const std::string& directory : above)
+    if (closed_above.count(directory) == 0 && may_write(directory)) result.open.push_back(directory);
+  above.insert(closed_above.begin(), closed_above.end());
   for (const std::string& directory : above) {
     for (const std::string& name : looker.names(directory)) {
       std::string path = child_of(directory, name);
-      bool root = std::find(roots.begin(), roots.end(), path) != roots.end();
-      if (!root && above.count(path) == 0) result.allowed.push_back(std::move(path));
+      bool kept = sorted.count(path) != 0 || above.count(path) != 0;
+      if (!kept && !(directory == "/" && is_procfs(path))) result.allowed.push_back(std::move(path));
     }
   }
   return result;

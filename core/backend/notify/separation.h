@@ -3,11 +3,14 @@
 //
 // Way:     before the first event, and after each hello that makes code directories known.
 // Thread:  pure functions over the file system.
-// Failure: a directory that cannot be looked at is open: what lies below it keeps the supervisor's look alone.
+// Failure: of a directory that cannot be looked at nothing is allowed: the supervisor opens what lies there.
 //
-// Landlock knows only what is allowed, with all that lies below it. A directory is kept from changes by allowing every
-// sibling of it and of the directories above it. In those directories above nothing can be made or removed any more, so
-// they must be ones in which the guarded program makes nothing: *closed* directories.
+// Landlock knows only what is allowed, with all that lies below it. A directory is *separated*, kept from all changes,
+// by allowing every sibling of it and of the directories above it. In those directories above nothing can be made or
+// removed any more, so they must be ones in which the guarded program makes nothing: *closed* directories.
+//
+// Where one above is *open*, Landlock keeps a protected path from being opened for writing, and from no more: in the
+// open directory names come and go, but only what is allowed by name can be opened for writing.
 #pragma once
 
 #include <functional>
@@ -23,13 +26,15 @@ using ClosedRule = std::function<bool(const std::string& directory)>;
 bool is_closed_directory(const std::string& directory);
 
 struct Separation {
-  std::vector<std::string> separated;  // directories that Landlock can protect
+  std::vector<std::string> separated;  // directories, and what lies in them, that Landlock can protect
   std::vector<std::string> shared;     // files, and directories with an open one above them
   std::vector<std::string> closed;     // the directories above the separated ones: their entries stay as they are
-  std::vector<std::string> allowed;    // all around the separated ones: what must stay changeable
+  std::vector<std::string> open;       // above shared ones, and this user may write there
+  std::vector<std::string> allowed;    // all around both kinds, but procfs: what must stay changeable
 };
 
-// `paths`: absolute real paths. Only directories are separated: closing all directories above is too much for a file.
+// `paths`: absolute real paths; they need not exist. Only directories are separated: closing all directories above is
+// too much for a file.
 Separation separate(const std::vector<std::string>& paths, const ClosedRule& closed = is_closed_directory);
 
 }  // namespace libguard

@@ -8,11 +8,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <linux/landlock.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -39,16 +42,16 @@ uint64_t handled_by(int version) {
   return kChanges | (version >= kFirstWithTruncate ? LANDLOCK_ACCESS_FS_TRUNCATE : 0);
 }
 
-// The path and all below it may be changed. False only if the kernel takes no more rules.
-bool allow(int ruleset, const std::string& path, uint64_t handled) {
+// The path and all below it get these rights; `out`: what is there. False only if the kernel takes no more rules.
+bool allow(int ruleset, const std::string& path, uint64_t rights, struct stat* out) {
   int fd = open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  *out = {};
   if (fd < 0) return true;  // gone meanwhile
-  struct stat info;
   bool good = true;
-  if (fstat(fd, &info) == 0 && !S_ISLNK(info.st_mode)) {
+  if (fstat(fd, out) == 0 && !S_ISLNK(out->st_mode)) {
     landlock_path_beneath_attr rule{};
     rule.parent_fd = fd;
-    rule.allowed_access = S_ISDIR(info.st_mode) ? handled : handled & kOfFiles;
+    rule.allowed_access = S_ISDIR(out->st_mode) ? rights : rights & kOfFiles;
     // EBADFD: a file system of the kernel's own, where Landlock allows everything.
     good = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0 || errno == EBADFD;
   }
@@ -83,32 +86,41 @@ void Shield::protect(const std::vector<std::string>& paths) {
     found = separate(paths, closed_);
   else
     found.shared = paths;
-  if (!found.separated.empty() && found.separated != held_) {
-    if (build(found.allowed)) {
-      held_ = found.separated;
+  std::vector<std::string> kept(paths);
+  std::sort(kept.begin(), kept.end());
+  if (!kept.empty() && reason_.empty() && kept != held_) {
+    if (build(found)) {
+      held_ = std::move(kept);
       closed_directories_ = std::move(found.closed);
       generation_++;
-      reason_.clear();
     } else {
       reason_ = std::string("Landlock takes no ruleset: ") + std::strerror(errno);
-      found.shared.insert(found.shared.end(), found.separated.begin(), found.separated.end());
-      found.separated.clear();
     }
   }
-  if (ruleset_ < 0 && reason_.empty()) reason_ = "no protected path can be separated";
+  if (!reason_.empty()) {
+    found.shared.insert(found.shared.end(), found.separated.begin(), found.separated.end());
+    found.separated.clear();
+  }
   protections_.clear();
   for (std::string& path : found.separated) protections_.push_back({std::move(path), true});
   for (std::string& path : found.shared) protections_.push_back({std::move(path), false});
 }
 
-bool Shield::build(const std::vector<std::string>& allowed) {
+bool Shield::build(const Separation& found) {
   landlock_ruleset_attr attributes{};
-  attributes.handled_access_fs = handled_by(version_);
-  int ruleset =
-      static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes.handled_access_fs), 0));
+  const uint64_t handled = attributes.handled_access_fs = handled_by(version_);
+  int ruleset = static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, sizeof(handled), 0));
   if (ruleset < 0) return false;
-  for (const std::string& path : allowed) {
-    if (allow(ruleset, path, attributes.handled_access_fs)) continue;
+  Zone zone;
+  struct stat info;
+  bool good = true;
+  for (const std::string& path : found.allowed) {
+    good = good && allow(ruleset, path, handled, &info);
+    if (info.st_ino != 0) zone.emplace(path, Identity{info.st_dev, info.st_ino});
+  }
+  for (const std::string& path : found.open)
+    good = good && allow(ruleset, path, handled & ~uint64_t{LANDLOCK_ACCESS_FS_WRITE_FILE}, &info);
+  if (!good) {
     int error = errno;
     close(ruleset);
     errno = error;
@@ -116,7 +128,43 @@ bool Shield::build(const std::vector<std::string>& allowed) {
   }
   if (ruleset_ >= 0) close(ruleset_);
   ruleset_ = ruleset;
+  zones_.push_back(std::move(zone));
   return true;
+}
+
+const Shield::Zone& Shield::zone_of(uint32_t layers) const {
+  const auto first = static_cast<size_t>(std::countr_zero(layers));
+  if (std::has_single_bit(layers)) return zones_[first];
+  auto [at, fresh] = common_.try_emplace(layers);
+  Zone& common = at->second;
+  if (!fresh) return common;
+  common = zones_[first];
+  for (size_t i = first + 1; i < zones_.size(); i++) {
+    if ((layers & layer(static_cast<uint32_t>(i) + 1)) == 0) continue;
+    std::erase_if(common, [&](const auto& entry) {
+      auto same = zones_[i].find(entry.first);
+      return same == zones_[i].end() || !(same->second == entry.second);
+    });
+  }
+  return common;
+}
+
+// Rules stand at what was there when the ruleset was made; a new file or directory of the same name has none.
+bool Shield::lets_write(uint32_t layers, std::string_view path, const struct stat& file) const {
+  if (generation_ == 0 || (layers & layer(generation_)) == 0) return false;
+  const Zone& zone = zone_of(layers);
+  for (size_t end = path.size(); end != std::string_view::npos && end > 0; end = path.rfind('/', end - 1)) {
+    auto at = zone.find(path.substr(0, end));
+    if (at == zone.end()) continue;
+    struct stat now = file;
+    if (end != path.size() && lstat(at->first.c_str(), &now) != 0) return false;
+    return at->second == Identity{now.st_dev, now.st_ino};
+  }
+  return false;
+}
+
+bool Shield::is_ruleset(pid_t pid, int fd) const {
+  return ruleset_ >= 0 && syscall(SYS_kcmp, getpid(), pid, KCMP_FILE, ruleset_, fd) == 0;
 }
 
 }  // namespace libguard

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shield: a Landlock ruleset that keeps protected paths from being changed, whoever swaps a path in the meantime.
+// Shield: Landlock rulesets that keep protected paths from being changed, whoever swaps a path in the meantime.
 //
 // Way:     events -> verdict -> *action*: behind the supervisor's own look, which makes each refusal an event.
 // Thread:  protect() on the serving thread, or before it.
@@ -7,8 +7,12 @@
 //          supervisor's look stays.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/backend/notify/separation.h"
@@ -35,8 +39,16 @@ class Shield {
   Shield(const Shield&) = delete;
   Shield& operator=(const Shield&) = delete;
 
-  // Makes a new ruleset if these paths have some that can be separated and are not held yet.
+  // Makes a new ruleset unless the last one keeps these paths.
   void protect(const std::vector<std::string>& paths);
+
+  // May a process under these layers (bit g - 1: the ruleset of generation g) open what is at `path` for writing, and
+  // nothing that is protected now, whatever becomes of its path meanwhile? `file`: what is there, or the directory in
+  // which it is to be made. False also where it is not known: generations over kMostLayers, names that came later.
+  bool lets_write(uint32_t layers, std::string_view path, const struct stat& file) const;
+  static uint32_t layer(uint32_t generation) { return generation - 1 < kMostLayers ? 1u << (generation - 1) : 0; }
+  // Is descriptor `fd` of process `pid` the current ruleset?
+  bool is_ruleset(pid_t pid, int fd) const;
 
   int ruleset() const { return ruleset_; }             // for landlock_restrict_self; -1: none
   uint32_t generation() const { return generation_; }  // of the ruleset; 0: none
@@ -45,14 +57,28 @@ class Shield {
   const std::string& reason() const { return reason_; }  // why there is no ruleset; empty if there is one
 
  private:
-  bool build(const std::vector<std::string>& allowed);
+  static constexpr uint32_t kMostLayers = 32;
+  struct Identity {
+    dev_t device;
+    ino_t inode;
+    bool operator==(const Identity&) const = default;
+  };
+  struct Hash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  // What a ruleset allows to write, by path, as it was when the ruleset was made.
+  using Zone = std::unordered_map<std::string, Identity, Hash, std::equal_to<>>;
+  bool build(const Separation& found);
+  const Zone& zone_of(uint32_t layers) const;
 
   const bool wanted_;
   const ClosedRule closed_;
   const int version_;
   int ruleset_ = -1;
   uint32_t generation_ = 0;
-  std::vector<std::string> held_;  // what the ruleset keeps
+  std::vector<std::string> held_;                      // what the ruleset keeps
+  std::vector<Zone> zones_;                            // by generation - 1
+  mutable std::unordered_map<uint32_t, Zone> common_;  // of several layers: what all of them name
   std::vector<std::string> closed_directories_;
   std::vector<Protection> protections_;
   std::string reason_;

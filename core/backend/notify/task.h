@@ -98,8 +98,8 @@ struct Process {
   NativeMap native;
   uint32_t phase = LG_INIT;
   bool confined = false;    // it restricted itself (Landlock, namespaces): the supervisor opens nothing in its place
-  uint32_t shield = 0;      // generation of the shield that it is under; 0: none
-  uint32_t offered = 0;     // of the shield that it was given and has not put on yet; 0: none
+  uint32_t layers = 0;      // rulesets of the shield that it is under: Shield::layer()
+  uint32_t offered = 0;     // generation of the ruleset that it was given and has not told of yet; 0: none
   int8_t same_rights = -1;  // has it the supervisor's own users, groups and capabilities? -1: look, or kChangesRights
   int mask = kNoMask;       // umask, as its calls have left it
   std::vector<PendingExec> execs;
@@ -126,11 +126,12 @@ struct NotifyCounters {
   uint64_t tampers = 0;
   uint64_t handoffs_lost = 0;
   uint64_t scans = 0, scans_failed = 0;
-  uint64_t pushes_unread = 0;                    // stacks of pushing programs that could not be read: `unknown`
-  uint64_t pushes_lost = 0;                      // calls in a state that found no room: all libraries
-  uint64_t opens_emulated = 0, opens_raced = 0;  // raced: judged by path, then left to the kernel
-  uint64_t unshielded = 0;                       // programs that could not put on the Landlock ruleset
-  uint64_t descriptors_lost = 0;                 // pidfds or memory descriptors that could not be opened
+  uint64_t pushes_unread = 0;  // stacks of pushing programs that could not be read: `unknown`
+  uint64_t pushes_lost = 0;    // calls in a state that found no room: all libraries
+  // Opens for writing: carried out by the supervisor; by the kernel, behind the shield; by the kernel, raced.
+  uint64_t opens_emulated = 0, opens_shielded = 0, opens_raced = 0;
+  uint64_t unshielded = 0;        // programs that could not put on the Landlock ruleset
+  uint64_t descriptors_lost = 0;  // pidfds or memory descriptors that could not be opened
 };
 
 }  // namespace libguard

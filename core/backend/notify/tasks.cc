@@ -121,7 +121,7 @@ Process* Tasks::add_process(pid_t pid, const TaskStatus& status, uint64_t head) 
   if (parent) {
     child.phase = parent->phase;
     child.confined = parent->confined;
-    child.shield = parent->shield;
+    child.layers = parent->layers;
     if (parent->mask == kSharesMask) child.mask = kSharesMask;
     child.handoffs = parent->handoffs;
   }

@@ -8,9 +8,16 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace libguard {
+namespace {
+
+constexpr size_t kMostBeforeText = 16;  // pieces of a batch that takes a text along: a call's first one has fewer
+constexpr size_t kPage = 4096;
+
+}  // namespace
 
 ProcessMemory::ProcessMemory(pid_t pid) : pid_(pid), tid_(pid) {}
 
@@ -38,7 +45,9 @@ size_t ProcessMemory::read_batch(const iovec* to, const iovec* from, size_t coun
   if (refused_ && fd_ >= 0) {
     got = read_descriptor(to, from, count);
   } else {
-    const ssize_t result = process_vm_readv(tid_, to, count, from, count, 0);
+    const bool with_text = text_at_ != 0 && text_size_ == 0 && count < kMostBeforeText;
+    const ssize_t result =
+        with_text ? read_with_text(to, from, count, wanted) : process_vm_readv(tid_, to, count, from, count, 0);
     // A batch that ends early without -1 met a page that is not there.
     error_ = result < 0 ? errno : EFAULT;
     got = result < 0 ? 0 : static_cast<size_t>(result);
@@ -50,6 +59,20 @@ size_t ProcessMemory::read_batch(const iovec* to, const iovec* from, size_t coun
   if (got == wanted) return got;
   counts_.short_++;
   return got;
+}
+
+// A text that cannot be read ends the batch behind the pieces that were asked for.
+ssize_t ProcessMemory::read_with_text(const iovec* to, const iovec* from, size_t count, size_t wanted) {
+  iovec all_to[kMostBeforeText], all_from[kMostBeforeText];
+  std::copy(to, to + count, all_to);
+  std::copy(from, from + count, all_from);
+  const size_t room = std::min(sizeof(text_), kPage - text_at_ % kPage);
+  all_to[count] = {text_, room};
+  all_from[count] = {reinterpret_cast<void*>(text_at_), room};
+  const ssize_t result = process_vm_readv(tid_, all_to, count + 1, all_from, count + 1, 0);
+  if (result < 0 || static_cast<size_t>(result) <= wanted) return result;
+  text_size_ = static_cast<size_t>(result) - wanted;
+  return static_cast<ssize_t>(wanted);
 }
 
 size_t ProcessMemory::read_descriptor(const iovec* to, const iovec* from, size_t count) {

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace libguard {
 
@@ -45,6 +46,14 @@ class ProcessMemory {
   // piece that could not be read. REQUIRES: count <= kMaxPieces.
   size_t read_batch(const iovec* to, const iovec* from, size_t count);
 
+  // The caller's text at `address` will be asked for: its first bytes come along with the next batch, at the price of
+  // one more piece in the place of a system call. Forgets the text of the call before.
+  void expect_text(uint64_t address) { text_at_ = address, text_size_ = 0; }
+  // What came along of it: empty if nothing did. May lack its end.
+  std::string_view expected_text(uint64_t address) const {
+    return address == text_at_ ? std::string_view(text_, text_size_) : std::string_view();
+  }
+
   // errno of the last batch that ended early: EFAULT not mapped, EPERM not allowed, ESRCH gone.
   int error() const { return error_; }
   const ReadCounts& counts() const { return counts_; }
@@ -52,6 +61,7 @@ class ProcessMemory {
   static constexpr size_t kMaxPieces = 512;
 
  private:
+  ssize_t read_with_text(const iovec* to, const iovec* from, size_t count, size_t wanted);
   size_t read_descriptor(const iovec* to, const iovec* from, size_t count);
 
   pid_t pid_;
@@ -59,6 +69,9 @@ class ProcessMemory {
   int fd_ = -1;
   bool refused_ = false;  // process_vm_readv said EPERM once: the descriptor first from then on
   int error_ = 0;
+  uint64_t text_at_ = 0;  // 0: none is expected
+  size_t text_size_ = 0;
+  char text_[256];
   ReadCounts counts_;
 };
 
