@@ -82,33 +82,41 @@ void Deviations::count(Kind& kind, uint64_t more) {
   write(kind.event);
 }
 
-// Tampering has no stack to judge: the event says what was tried; no grant can allow it.
+// Tampering is not judged: the event says what was tried and who called; no grant can allow it.
 void Deviations::report_tamper(const Tamper& tamper, const std::string& executable) {
   total_++;
+  const lg_stack& stack = tamper.subject->stack;
   std::string key = "tamper " + std::string(tamper.what) + " " + std::string(tamper.path) + " " + executable;
+  append(key, stack.caller);
+  append(key, stack.direct);
+  append(key, stack.direct_function);
   auto found = kinds_.find(key);
   if (found == kinds_.end()) {
     if (kinds_.size() >= kMaxKinds) {
       unwritten_++;
       return;
     }
+    Call call{};
+    call.pid = tamper.pid;
+    call.tid = tamper.tid;
+    call.right = tamper.right;
+    call.nr = tamper.nr;
+    call.subject = tamper.subject;
+    call.reader = tamper.reader;
+    lg_verdict verdict{};
+    verdict.caller = stack.caller;
     Kind kind;
     Event& event = kind.event;
-    event.time = utc_timestamp(unix_milliseconds_now());
-    event.kind = "deviation";
-    event.mode = mode_name(options_.mode);
+    event = describe(call, verdict, executable);
     event.action = "deny";
-    event.host = host_;
-    event.pid = tamper.pid;
-    event.tid = tamper.tid;
-    event.exe = executable;
-    event.right_nr = tamper.nr;
-    event.right_name = right_name(Right{static_cast<uint16_t>(tamper.nr)});
-    event.right_group = group_name(group_of(Right{static_cast<uint16_t>(tamper.nr)}));
-    event.library_purl = event.caller = kUnknownName;
-    event.role = "caller";
-    event.culprits.push_back({std::string(kUnknownName), "caller"});
-    event.policy_digest = options_.policy_digest;
+    event.culprits = {{event.caller, std::string(kTamperRole)}};
+    if (stack.caller == LG_RUNTIME)  // whom it acts for
+      for (LibraryId id : LibrarySet(tamper.subject->inherited).ids())
+        event.culprits.push_back({table_.at(id).purl, std::string(kTamperRole)});
+    event.library_purl = event.culprits.back().purl;
+    event.role = kTamperRole;
+    event.library_path = table_.at(table_.find(event.library_purl)).path;
+    event.grant.clear();
     event.message =
         tamper.path.empty() ? std::string(tamper.what) : std::string(tamper.what) + ": " + std::string(tamper.path);
     event.id = event_id(event);

@@ -73,8 +73,11 @@ struct ProgramInfo {
 // A refused attempt to get around the guard.
 struct Tamper {
   pid_t pid, tid;
-  uint32_t program;       // ProgramInfo::program; kNoProgram if it is not known
-  int nr;                 // system call number
+  uint32_t program;  // ProgramInfo::program; kNoProgram if it is not known
+  Right right;
+  int nr;                     // system call number
+  const lg_subject* subject;  // who was there; valid, as `reader`, during Handler::on_tamper
+  FrameReader* reader;
   std::string_view what;  // "marker call from outside the client", "signal to the supervisor", …
   std::string_view path;  // of a protected file; else empty
 };

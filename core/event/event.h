@@ -21,9 +21,12 @@ struct EventFrame {
   bool operator==(const EventFrame&) const = default;
 };
 
+// A refused attempt to get around the guard: not judged, so no grant allows it.
+inline constexpr std::string_view kTamperRole = "tamper";
+
 struct Culprit {
   std::string purl;
-  std::string role;  // "caller", "stack", "spawned", "function"; "process": not on the whitelist
+  std::string role;  // "caller", "stack", "spawned", "function"; "process": not on the whitelist; kTamperRole
   bool operator==(const Culprit&) const = default;
 };
 

@@ -50,6 +50,7 @@ class Accepter {
   // Why it cannot be granted; empty: it was.
   std::string add(const Event& event, const Culprit& culprit) {
     if (culprit.role == "process") return add_call(event);
+    if (culprit.role == kTamperRole) return "it would get around the guard, which no grant allows";
     if (culprit.purl == kUnknownName) return "code of unknown origin can never be granted anything";
     if (culprit.purl == kRuntimeName) return "nobody had called: the runtime made the call for code without a frame";
     if (culprit.purl == kStartupName) return "before its first code runs, a program holds the basics only";
@@ -149,7 +150,7 @@ Acceptance accept_events(const Rules& rules, const std::vector<Event>& events) {
 
 std::string Rules::grant_line(const Event& event) const {
   for (const Culprit& culprit : event.culprits)
-    if (culprit.role == "process") return "";  // no library's entry can help
+    if (culprit.role == "process" || culprit.role == kTamperRole) return "";  // no library's entry can help
   Acceptance accepted = accept_events(*this, {event});
   if (!accepted.refusals.empty()) return "";
   std::string lines;

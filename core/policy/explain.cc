@@ -33,7 +33,8 @@ bool is_dangerous_event(const Event& event) {
 
 std::string done_text(const Event& event) {
   if (event.action == "kill") return "The process was killed before the call ran.";
-  if (event.action == "deny" && event.mode == "enforce") return "The call was refused before it ran.";
+  if (event.action == "deny" && (event.mode == "enforce" || event.role == kTamperRole))
+    return "The call was refused before it ran.";
   return "The call was let through: it was only logged (mode " + (event.mode.empty() ? "unknown" : event.mode) + ").";
 }
 
@@ -48,6 +49,7 @@ std::string who_text(const Culprit& culprit, const Event& event) {
     return name + " was on the stack when this program was started and does not hold " + right;
   if (culprit.role == "process")
     return name + " called " + right + ", which is not on the whitelist of the phase " + printable(event.phase, 16);
+  if (culprit.role == kTamperRole) return name + " tried to get around the guard: " + printable(event.message, 400);
   std::string function = event.stack.empty() ? "<program>" : printable(event.stack.front().frame, 200);
   return (function.empty() ? "a function made at run time" : "the function " + function) + " of " + name +
          " was never seen to do this";
@@ -108,6 +110,7 @@ std::string advice_without_grant(const Event& event) {
       return "The whitelist of the phase holds for everybody. To allow it, put \"" +
              right_name(call_of(find_right(event.right_name))) + "\" into phases." + printable(event.phase, 16) +
              ".calls (and init.calls) of the policy, or use 'libguard policy accept'.";
+    if (culprit.role == kTamperRole) return "No grant can allow this: a guard keeps itself and the code files whole.";
     if (culprit.purl == kUnknownName)
       return "No grant can allow this: code of unknown origin is never trusted. If it is yours, install it as a "
              "library or put it into the application's directory before the start.";

@@ -9,6 +9,8 @@
 #include <fstream>
 
 #include "core/matrix.h"
+#include "core/policy/accept.h"
+#include "core/policy/explain.h"
 #include "core/recorder.h"
 
 namespace libguard {
@@ -165,6 +167,42 @@ TEST_F(GuardTest, UnwritableEventFileIsAnErrorAtStart) {
   auto guard = Guard::create(std::move(options));
   ASSERT_FALSE(guard);
   EXPECT_FALSE(guard.error().hint.empty());
+}
+
+TEST_F(GuardTest, TamperingNamesWhoCalledAndIsNeverGranted) {
+  const std::string yaml = "version: 1\nmode: enforce\nlibraries:\n  application: { grant: [\"@exec\"] }\n";
+  auto guard = make(yaml, Mode::kEnforce);
+  lg_subject subject = subject_of({LibraryId::kRuntime, LibraryId::kApplication});
+  FixedFrames frames({{LibraryId::kRuntime, 0, "os.kill"}, {LibraryId::kApplication, 8, "app.main"}});
+  Tamper tamper{1, 1, 0, *find_right("kill"), 62, &subject, &frames, "signal to the supervisor", ""};
+  guard->on_tamper(tamper);
+  guard->on_tamper(tamper);
+  ASSERT_EQ(events_.size(), 1u);
+  const Event& event = events_[0];
+  EXPECT_EQ(event.caller, kApplicationName);
+  EXPECT_EQ(event.culprits, (std::vector<Culprit>{{std::string(kApplicationName), "tamper"}}));
+  EXPECT_EQ(event.stack.size(), 2u);
+  EXPECT_EQ(event.right_group, "@process");
+  EXPECT_TRUE(event.grant.empty());
+  EXPECT_NE(explain_event(event).find("get around the guard: signal to the supervisor"), std::string::npos);
+  Acceptance accepted = accept_events(rules_from(yaml), {event});
+  EXPECT_TRUE(accepted.changes.empty());
+  EXPECT_EQ(accepted.refusals.size(), 1u);
+  auto read = parse_event(to_json_line(event));
+  EXPECT_TRUE(read) << (read ? "" : read.error().what);
+}
+
+TEST_F(GuardTest, TamperingOfTheRuntimeNamesWhomItActsFor) {
+  auto guard = make("version: 1\nmode: enforce\n", Mode::kEnforce);
+  lg_subject subject = subject_of({LibraryId::kRuntime});
+  LibrarySet makers;
+  makers.add(LibraryId::kUnknown);
+  subject.inherited = makers;
+  FixedFrames frames({{LibraryId::kRuntime, 0, "threading.Thread.run"}});
+  guard->on_tamper({1, 1, 0, *find_right("ptrace"), 101, &subject, &frames, "call aimed at the supervisor", ""});
+  ASSERT_EQ(events_.size(), 1u);
+  EXPECT_EQ(events_[0].caller, kRuntimeName);
+  EXPECT_EQ(events_[0].library_purl, kUnknownName);
 }
 
 TEST_F(GuardTest, SaysFromWhomARightIsTaken) {

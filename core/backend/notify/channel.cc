@@ -42,10 +42,8 @@ Channel::Channel(Tasks& tasks, Subjects& subjects, Handler& handler, NotifyCount
       client_path_(std::move(client_path)),
       judge_(std::move(judge)) {}
 
-int64_t Channel::refuse(const Thread& thread, std::string_view what) {
-  counters_.tampers++;
-  const Process& process = *thread.process;
-  handler_.on_tamper({process.pid, thread.tid, process.program->index, SYS_prctl, what, {}});
+int64_t Channel::refuse(Thread& thread, std::string_view what) {
+  subjects_.tell_tamper(thread, Right{SYS_prctl}, SYS_prctl, what, {});
   return -EPERM;
 }
 

@@ -47,7 +47,7 @@ class Channel {
   int64_t self_check(Thread& thread, uint64_t address);
   Answer ruleset(Process& process, uint64_t step, uint64_t error);
   bool from_client(pid_t pid, uint64_t address) const;
-  int64_t refuse(const Thread& thread, std::string_view what);
+  int64_t refuse(Thread& thread, std::string_view what);
 
   Tasks& tasks_;
   Subjects& subjects_;

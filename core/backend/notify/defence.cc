@@ -144,7 +144,7 @@ std::string_view Defence::aims_at_us(const Thread& thread, const seccomp_data& c
     return {};
   }
   if (nr == SYS_fcntl && second == F_SETOWN_EX) return "signal owner behind a pointer";
-  if (nr == SYS_process_madvise || nr == SYS_process_mrelease || nr == SYS_pidfd_getfd) {
+  if (nr == SYS_process_madvise || nr == SYS_process_mrelease || nr == SYS_pidfd_getfd || nr == SYS_pidfd_send_signal) {
     int copy = copy_descriptor(*thread.process, first);
     pid_t target = copy < 0 ? 0 : process_behind(copy);
     if (copy >= 0) close(copy);

@@ -360,9 +360,7 @@ void NotifyBackend::refuse(Thread& thread, const seccomp_notif& call, const Deci
 }
 
 void NotifyBackend::tamper(Thread& thread, const seccomp_notif& call, std::string_view what, std::string_view path) {
-  counts_.tampers++;
-  const Process& process = *thread.process;
-  handler_.on_tamper({process.pid, thread.tid, process.program->index, call.data.nr, what, path});
+  subjects_.tell_tamper(thread, Right{classify(thread, call.data)}, call.data.nr, what, path);
   answered(listener_->refuse(call.id, EPERM));
 }
 

@@ -114,6 +114,15 @@ void Subjects::note_frames(Thread& thread, StackNote* out) {
   }
 }
 
+void Subjects::tell_tamper(Thread& thread, Right right, int nr, std::string_view what, std::string_view path) {
+  counters_.tampers++;
+  lg_subject subject;
+  this->subject(thread, true, &subject);
+  SubjectFrames frames(*this, thread, subject.stack);
+  handler_.on_tamper(
+      {thread.process->pid, thread.tid, thread.process->program->index, right, nr, &subject, &frames, what, path});
+}
+
 uint16_t maker_from(const lg_stack& stack, const lg_handoff& handoff, uint16_t maker) {
   const bool handed_over = handoff.noted && (stack.caller == LG_RUNTIME || (stack.flags & LG_STACK_TRAMPOLINE));
   if (handed_over) return handoff.caller;

@@ -1,4 +1,4 @@
-# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library|pkg:pypi/cffi right: @native-load twin: same
+# culprit: pkg:pypi/simple-library caller: pkg:pypi/cffi right: @native-load twin: same
 # SPDX-License-Identifier: Apache-2.0
 """libc's system() through cffi, which raises no audit event of its own."""
 

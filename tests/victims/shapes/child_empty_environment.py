@@ -1,4 +1,4 @@
-# culprit: unknown|startup caller: unknown|startup|runtime right: @net-out|@local-socket|@file-write twin: own
+# culprit: startup caller: startup right: @net-out|@local-socket twin: own
 # SPDX-License-Identifier: Apache-2.0
 """The same with an empty environment: nothing of the guard's is preloaded into the child."""
 

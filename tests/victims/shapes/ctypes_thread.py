@@ -1,4 +1,4 @@
-# culprit: pkg:pypi/simple-library caller: runtime|unknown right: @process|@exec twin: own
+# culprit: pkg:pypi/simple-library caller: runtime right: @process|@exec twin: own
 # SPDX-License-Identifier: Apache-2.0
 """A thread that the interpreter knows nothing of, started on libc's system()."""
 

@@ -1,4 +1,4 @@
-# culprit: pkg:pypi/simple-library|none caller: pkg:pypi/simple-library|none right: @kernel|none twin: same
+# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: @kernel twin: same
 # SPDX-License-Identifier: Apache-2.0
 """A ring through which later calls would pass unseen, made by a library that may use ctypes."""
 

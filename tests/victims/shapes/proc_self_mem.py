@@ -1,4 +1,4 @@
-# culprit: pkg:pypi/simple-library|none caller: pkg:pypi/simple-library|none right: @file-write|none twin: none
+# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: @file-write twin: none
 # SPDX-License-Identifier: Apache-2.0
 """Writes the process's own memory through /proc. Refused to everybody: no twin."""
 

@@ -1,4 +1,4 @@
-# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: any twin: own
+# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: @privilege twin: own
 # SPDX-License-Identifier: Apache-2.0
 """Marker calls with the true nonce, found in the process's own memory, then a shell."""
 

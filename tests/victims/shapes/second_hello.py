@@ -1,4 +1,4 @@
-# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: any twin: own
+# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: @privilege twin: own
 # SPDX-License-Identifier: Apache-2.0
 """A second hello with a code table of the culprit's making, then a shell."""
 

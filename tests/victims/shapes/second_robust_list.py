@@ -1,4 +1,4 @@
-# culprit: pkg:pypi/simple-library|unknown caller: pkg:pypi/simple-library|unknown|runtime right: any twin: own
+# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: @base twin: own
 # SPDX-License-Identifier: Apache-2.0
 """A second robust list, which would point the guard at another thread's state, then a shell."""
 

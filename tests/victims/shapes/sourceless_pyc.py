@@ -1,4 +1,4 @@
-# culprit: pkg:pypi/simple-library|unknown caller: pkg:pypi/simple-library|unknown right: @process|@exec twin: own uses: call
+# culprit: unknown caller: unknown right: @process|@exec twin: own uses: call
 # SPDX-License-Identifier: Apache-2.0
 """A bytecode file without source whose code names another library's file."""
 

@@ -1,4 +1,4 @@
-# culprit: pkg:pypi/simple-library|unknown caller: pkg:pypi/simple-library|unknown right: @process|@exec|@native-load twin: own
+# culprit: pkg:pypi/simple-library caller: unknown right: @process|@exec twin: own
 # SPDX-License-Identifier: Apache-2.0
 """Code that runs in another interpreter of the same process."""
 

@@ -1,4 +1,4 @@
-# culprit: pkg:pypi/simple-library|none caller: pkg:pypi/simple-library|none right: @process|none twin: none
+# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: @process twin: none
 # SPDX-License-Identifier: Apache-2.0
 """Kills the supervisor, by a library that may kill its own children. Refused to everybody: no twin."""
 

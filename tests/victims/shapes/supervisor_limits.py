@@ -1,4 +1,4 @@
-# culprit: pkg:pypi/simple-library|none caller: pkg:pypi/simple-library|none right: @resource|none twin: none
+# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: @process twin: none
 # SPDX-License-Identifier: Apache-2.0
 """Starves the supervisor of descriptors, by a library that may limit its own children. Refused to everybody: no twin."""
 

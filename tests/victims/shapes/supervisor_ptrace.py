@@ -1,4 +1,4 @@
-# culprit: pkg:pypi/simple-library|none caller: pkg:pypi/simple-library|none right: @inspect|none twin: none
+# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: @inspect twin: none
 # SPDX-License-Identifier: Apache-2.0
 """Traces the supervisor, by a library that may trace its own children. Refused to everybody: no twin."""
 

@@ -1,4 +1,4 @@
-# culprit: pkg:pypi/simple-library|unknown caller: pkg:pypi/simple-library|unknown right: @process|@exec twin: own uses: pair
+# culprit: unknown caller: unknown right: @process|@exec twin: own uses: pair
 # SPDX-License-Identifier: Apache-2.0
 """A code file that is another one by the time it is looked up: a second process swaps the directory above it.
 
