@@ -12,12 +12,14 @@
 namespace libguard {
 namespace {
 
-// What the policy answers with a signal, or only logs, is left to notify.
-void keep_denied(const Guard& guard, RightSet& rights) {
+// What the policy only logs is left to notify.
+void keep_refused(const Guard& guard, BpfOptions& options) {
   RightSet kept;
-  for (Right right : rights.rights())
-    if (guard.denies(right)) kept.add(right);
-  rights = kept;
+  for (Right right : options.rights.rights()) {
+    if (guard.action(right) != Action::kLog) kept.add(right);
+    if (guard.action(right) == Action::kKill) options.killed.add(right);
+  }
+  options.rights = kept;
 }
 
 // The files of code are named while their caller waits.
@@ -56,7 +58,7 @@ Result<std::unique_ptr<Companion>> make_companion(const GuardFlags& flags, Guard
   options.record = guard.recording();
   options.judge = guard.mode() != Mode::kObserve;
   options.refuse = guard.mode() == Mode::kEnforce;
-  if (options.refuse) keep_denied(guard, options.rights);
+  if (options.refuse) keep_refused(guard, options);
   if (options.record) leave_code(options.rights);
   leave_unlisted(guard, options.rights);
   if (options.record && !flags.phases.empty() && !wanted) leave_waiting(options.rights);

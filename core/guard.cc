@@ -128,8 +128,8 @@ Result<std::unique_ptr<Guard>> Guard::create(GuardOptions options) {
 
 const lg_matrix* Guard::matrix() const { return state_->matrix->get(); }
 Mode Guard::mode() const { return state_->mode; }
-bool Guard::denies(Right right) const {
-  return state_->mode == Mode::kEnforce && state_->rules && state_->rules->action(right) == Action::kDeny;
+Action Guard::action(Right right) const {
+  return state_->mode == Mode::kEnforce && state_->rules ? state_->rules->action(right) : Action::kLog;
 }
 bool Guard::is_listed_always(Right right) const {
   const auto& rules = state_->rules;

@@ -71,6 +71,21 @@ libraries:
 """
 
 
+KILLER = '''
+import socket, sys
+open(sys.argv[1], "w").write('"lived"')
+socket.socket(socket.AF_UNIX)
+open(sys.argv[1], "w").write('"lived on"')
+'''
+KILLS = """
+version: 1
+mode: enforce
+libraries:
+  application: { grant: ["@file-write"], deny: ["socket:unix"] }
+actions: { "@local-socket": kill }
+"""
+
+
 class Setting:
     def __init__(self):
         self.account = harness.Account(as_user=False)
@@ -79,6 +94,9 @@ class Setting:
         os.makedirs(os.path.join(self.work, "application"))
         with open(os.path.join(self.work, "application", "main.py"), "w", encoding="utf-8") as file:
             file.write(PROGRAM)
+        for name, text in (("application/killer.py", KILLER), ("kills.yaml", KILLS)):
+            with open(os.path.join(self.work, name), "w", encoding="utf-8") as file:
+                file.write(text)
         for name, deny in (("denied", f", deny: {json.dumps(DENIED)}"), ("granted", "")):
             with open(os.path.join(self.work, name + ".yaml"), "w", encoding="utf-8") as file:
                 file.write(POLICY.format(deny=deny, functions=json.dumps(["__main__.in_child", "main.in_child", "in_child"])))
@@ -86,14 +104,14 @@ class Setting:
     def path(self, name):
         return os.path.join(self.work, name)
 
-    def run(self, backend, policy, mode="enforce"):
+    def run(self, backend, policy, mode="enforce", program="main.py", expected=0):
         """(answers of the program, deviations, counters)."""
         names = {key: self.path(f"{backend}-{policy}-{mode}.{key}") for key in ("answers", "events", "summary")}
         code, out, err = harness.run([harness.libguard_binary(), "run", "--mode", mode, "--backend", backend, "--policy", self.path(policy + ".yaml"),
                                       "--events", names["events"], "--summary", names["summary"], "--app", self.path("application"),
-                                      "--", PYTHON, self.path("application/main.py"), names["answers"]],
+                                      "--", PYTHON, self.path("application/" + program), names["answers"]],
                                      self.account, self.work, timeout=120)
-        if code != 0:
+        if code != expected:
             raise harness.Broken(f"{backend}, {policy}: code {code}: {(out + err).strip()[-600:]}")
         with open(names["answers"], encoding="utf-8") as answers, open(names["summary"], encoding="utf-8") as summary:
             return json.load(answers), harness.read_events(names["events"]), json.load(summary)["counters"]
@@ -126,6 +144,17 @@ def check_detect(setting):
         yield f"detect: counts differ:\n    {times(results['bpf'][1])}\n    {times(results['notify'][1])}"
     if not results["bpf"][2].get("kernel_judged"):
         yield "detect: the kernel judged nothing"
+
+
+def check_kill(setting, expected):
+    """Where the policy says kill, the process ends at that call; lines that say what is wrong."""
+    for backend in ("notify", "auto"):
+        answers, events, counters = setting.run(backend, "kills", program="killer.py", expected=137)
+        print(f"  kill, {backend}: {answers}, {told(events)}, by hooks {counters.get('kernel_refused_by_hooks', 0)}")
+        if answers != "lived" or [(event["right"]["name"], event["action"]) for event in events] != [("socket:unix", "kill")]:
+            yield f"kill, {backend}: {answers}, {told(events)}"
+    if expected and not counters.get("kernel_denied"):
+        yield "kill: the kernel denied nothing"
 
 
 def times(events):
@@ -173,7 +202,7 @@ def main():
     if os.geteuid() != 0:
         raise harness.Broken("the kernel's programs need root")
     setting = Setting()
-    wrong = [*check_detect(setting), *check(setting, arguments.expect)]
+    wrong = [*check_detect(setting), *check(setting, arguments.expect), *check_kill(setting, arguments.expect)]
     for line in wrong:
         print("FAIL  " + line)
     print("bpf_refuse: " + ("failed" if wrong else "same answers, same events"))

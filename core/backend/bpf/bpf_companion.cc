@@ -77,6 +77,8 @@ void BpfCompanion::write_settings() {
   for (Right right : options_.rights.rights())
     if (options_.refuse) settings.refused[number(right) / 64] |= 1ull << (number(right) % 64);
   for (Right right : options_.rights.rights())
+    if (options_.killed.has(right)) settings.killed[number(right) / 64] |= 1ull << (number(right) % 64);
+  for (Right right : options_.rights.rights())
     if (options_.record) settings.counted[number(right) / 64] |= 1ull << (number(right) % 64);
 }
 

@@ -16,6 +16,7 @@ namespace libguard {
 
 struct BpfOptions {
   RightSet rights;          // judged and recorded in the kernel
+  RightSet killed;          // of these, the policy kills whoever is refused one
   const lg_matrix* matrix;  // copied whenever its rows change
   bool record = false;      // count every call of these rights
   bool judge = false;       // detect or enforce

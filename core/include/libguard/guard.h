@@ -53,7 +53,7 @@ class Guard final : public Handler {
   const lg_matrix* matrix() const;
   std::vector<Outcome> outcomes() const;  // for the seccomp filter, per right
   Mode mode() const;
-  bool denies(Right right) const;  // does a verdict of culprits make the call fail, under enforce?
+  Action action(Right right) const;  // of a verdict of culprits, under enforce; else kLog
   bool recording() const;
   bool is_listed_always(Right right) const;  // on the whitelists of all phases
   bool grants(lg_group group) const;         // does the policy let anybody but the runtime have some of it?
