@@ -88,6 +88,7 @@ Result<Whitelist> make_whitelist(const Profile& profile, const WhitelistOptions&
     rights.add(common(everybodys, seen_in(*options.reachable, options.phase)));
   else if (!profile.target.everyday)
     rights.add(everybodys);
+  rights.add(Right{LG_NR_set_robust_list});  // of each new thread; a guard answers it by itself, before it records
   const auto missed = profile.completeness.find(std::string(kSendmsgMissed));
   if (missed != profile.completeness.end() && missed->second != 0) rights.add(Right{LG_NR_sendmsg});
   return finish(rights, options, &profile, [&](Right) { return options.action; });

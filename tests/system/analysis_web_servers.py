@@ -169,8 +169,8 @@ def apache_modules():
     return [f"/usr/lib/apache2/modules/mod_{name}.so" for name in APACHE_MODULES] + glob.glob("/usr/lib/*/apr-util-1/apr_dbm_*.so")
 
 
-def apache2(tracer, directory, programs=True):
-    """`programs`: with CGI and a log that is piped into a program."""
+def apache2(tracer, directory, programs=True, dav=True):
+    """`programs`: with CGI and a log that is piped into a program. `dav`: with WebDAV, which brings a database along."""
     backend, port, tls = serve(directory), free_port(), free_port()
     key, cert = certificate(directory)
     root, cgi = os.path.join(directory, "root"), os.path.join(directory, "cgi")
@@ -186,11 +186,13 @@ def apache2(tracer, directory, programs=True):
     with open(os.path.join(directory, "passwords"), "w", encoding="ascii") as file:
         file.write("user:$apr1$abcdefgh$kZ/dZb0Yk0HmKbRqhTPE..\n")
     modules = "\n".join(f"LoadModule {name}_module {path}" for name, path in zip(APACHE_MODULES, apache_modules())
-                        if programs or name != "cgid")
+                        if (programs or name != "cgid") and (dav or not name.startswith("dav")))
+    left_out = [] if programs else ["ScriptSock", 'CustomLog "|']
+    left_out += [] if dav else ["DavLockDB", "  Dav On"]
     configuration = os.path.join(directory, "apache.conf")
     with open(configuration, "w", encoding="ascii") as file:
         lines = APACHE_CONFIGURATION.splitlines(keepends=True)
-        text = "".join(line for line in lines if programs or not line.startswith(("ScriptSock", 'CustomLog "|')))
+        text = "".join(line for line in lines if not line.startswith(tuple(left_out)))
         file.write(text.format(d=directory, p=port, t=tls, c=cert, k=key, b=backend.server_port, modules=modules,
                                                user="User nobody\nGroup nogroup" if os.geteuid() == 0 else ""))
     process = subprocess.Popen([*tracer, "/usr/sbin/apache2", "-DFOREGROUND", "-f", configuration, "-d", directory], **QUIET)

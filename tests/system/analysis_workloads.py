@@ -13,6 +13,7 @@ import subprocess
 import time
 
 from analysis_processes import QUIET, children, free_port, serve, stop, wait_for
+from analysis_bind import bind9
 from analysis_lighttpd import lighttpd, lighttpd_modules
 from analysis_web_servers import apache2, apache_modules, nginx
 
@@ -194,10 +195,12 @@ def memcached(tracer, directory):
         stop(process, (signal.SIGINT, signal.SIGTERM, signal.SIGKILL))
 
 
-def redis(tracer, directory):
+def redis(tracer, directory, program="/usr/bin/redis-server", threads=True):
+    """`threads`: versions before 6 have none for clients."""
     port = free_port()
-    process = subprocess.Popen([*tracer, "/usr/bin/redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", directory,
-                                "--appendonly", "yes", "--save", "60 1", "--io-threads", "2", "--io-threads-do-reads", "yes",
+    several = ["--io-threads", "2", "--io-threads-do-reads", "yes"] if threads else []
+    process = subprocess.Popen([*tracer, program, "--port", str(port), "--bind", "127.0.0.1", "--dir", directory,
+                                "--appendonly", "yes", "--save", "60 1", *several,
                                 "--unixsocket", os.path.join(directory, "redis.sock"), "--logfile", os.path.join(directory, "log"),
                                 "--maxmemory", "50mb", "--activedefrag", "no"], cwd=directory, **QUIET)
     try:
@@ -234,4 +237,5 @@ WORKLOADS = {
     "apache2": ("/usr/sbin/apache2", apache2, apache_modules),
     "redis": ("/usr/bin/redis-server", redis, list),
     "lighttpd": ("/usr/sbin/lighttpd", lighttpd, lighttpd_modules),
+    "bind9": ("/usr/sbin/named", bind9, list),
 }

@@ -19,7 +19,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import harness  # noqa: E402
-from analysis_workloads import WORKLOADS, apache2, lighttpd, memcached, nginx, redis  # noqa: E402
+from analysis_workloads import WORKLOADS, apache2, bind9, lighttpd, memcached, nginx, redis  # noqa: E402
 from injection import Stopped  # noqa: E402
 
 
@@ -28,13 +28,20 @@ def apache(tracer, directory):
     apache2(tracer, directory, programs=False)
 
 
+def apache_plain(tracer, directory):
+    """Without CGI and without DAV."""
+    apache2(tracer, directory, programs=False, dav=False)
+
+
 # Name -> (workload, prefork masters, calls that the list for serving may have at most).
 SERVERS = {
     "nginx": (nginx, ["nginx"], 95),
     "redis": (redis, [], 90),
     "memcached": (memcached, [], 88),
     "apache2": (apache, ["apache2"], 92),
+    "apache2-plain": (apache_plain, ["apache2"], 80),
     "lighttpd": (lighttpd, [], 90),
+    "bind9": (bind9, [], 100),
 }
 # Arguments that no kernel accepts: a call that passes fails in another way than by EPERM.
 HOSTILE = {"execve": (59, 0, 0, 0), "ptrace": (101, 3, 0x7fffffff, 0, 0), "setuid": (105, 0xffffffff)}
@@ -69,6 +76,10 @@ class Intruder(threading.Thread):
                 pass  # its last line is being written
             time.sleep(0.05)
         return None
+
+
+def program_of(name):
+    return WORKLOADS[name.split("-")[0]][0]
 
 
 def tool(*arguments):
@@ -146,7 +157,7 @@ def check_profile(profile, program):
 def check(name):
     work = folder()
     profile, policy = learn(name, work)
-    program = os.path.realpath(WORKLOADS[name][0])
+    program = os.path.realpath(program_of(name))
     check_profile(profile, program)
     sizes = check_lists(name, profile, program, work)
     events = os.path.join(work, "events.jsonl")
@@ -173,8 +184,8 @@ def main(names):
     os.makedirs(harness.WORK, exist_ok=True)
     failed = 0
     for name in names or SERVERS:
-        if not os.path.exists(WORKLOADS[name][0]):
-            raise harness.Broken(f"{WORKLOADS[name][0]} is not there; run scripts/setup --tests")
+        if not os.path.exists(program_of(name)):
+            raise harness.Broken(f"{program_of(name)} is not there; run scripts/setup --tests")
         try:
             check(name)
         except (AssertionError, OSError, KeyError, RuntimeError, subprocess.SubprocessError) as error:
