@@ -3,6 +3,7 @@
 #include "libguard/guard.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstring>
@@ -150,8 +151,7 @@ TEST_F(GuardTest, DetectLogsAndLetsPass) {
 }
 
 TEST_F(GuardTest, LossesReachTheEventFileAndTheSummary) {
-  std::string path = ::testing::TempDir() + "guard_events.jsonl";
-  std::remove(path.c_str());
+  std::string path = ::testing::TempDir() + "guard_events-" + std::to_string(getpid()) + ".jsonl";
   auto guard = make("version: 1\nmode: enforce\n", Mode::kEnforce, path);
   Guard::Summary summary = guard->finish({{"faults", 3}, {"truncated", 0}});
   EXPECT_EQ(summary.losses, (Counters{{"faults", 3}}));
@@ -159,6 +159,7 @@ TEST_F(GuardTest, LossesReachTheEventFileAndTheSummary) {
   std::string line;
   ASSERT_TRUE(std::getline(file, line));
   EXPECT_NE(line.find("faults: 3"), std::string::npos);
+  std::remove(path.c_str());
 }
 
 TEST_F(GuardTest, UnwritableEventFileIsAnErrorAtStart) {
