@@ -78,11 +78,11 @@ Announcement::Announcement(const Announced& announced) {
   // A directory of somebody else (in /tmp) is not used.
   if (::lstat(directory.c_str(), &about) != 0 || !S_ISDIR(about.st_mode) || about.st_uid != ::geteuid()) return;
   std::string path = directory + "/" + std::to_string(announced.supervisor) + ".json";
-  if (write_file_atomically(path, to_json(announced).dump() + "\n")) path_ = path;
+  if (write_file_atomically(path, to_json(announced).dump() + "\n", Lasting::kForTheMoment)) path_ = path;
 }
 
 void Announcement::update(const Announced& announced) const {
-  if (!path_.empty()) (void)write_file_atomically(path_, to_json(announced).dump() + "\n");
+  if (!path_.empty()) (void)write_file_atomically(path_, to_json(announced).dump() + "\n", Lasting::kForTheMoment);
 }
 
 Announcement::~Announcement() {

@@ -87,7 +87,7 @@ Result<std::string> read_file(const std::string& path, size_t limit) {
   }
 }
 
-Status write_file_atomically(const std::string& named, std::string_view bytes) {
+Status write_file_atomically(const std::string& named, std::string_view bytes, Lasting lasting) {
   const std::string path = real_name(named);
   struct stat there;
   if (::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode))
@@ -97,7 +97,8 @@ Status write_file_atomically(const std::string& named, std::string_view bytes) {
   if (file.get() < 0) return tl::unexpected(io_error("write", path));
   mode_t mask = ::umask(0);
   ::umask(mask);
-  bool written = write_all(file.get(), bytes) && ::fchmod(file.get(), 0644 & ~mask) == 0 && ::fsync(file.get()) == 0 &&
+  bool written = write_all(file.get(), bytes) && ::fchmod(file.get(), 0644 & ~mask) == 0 &&
+                 (lasting == Lasting::kForTheMoment || ::fsync(file.get()) == 0) &&
                  ::rename(beside.c_str(), path.c_str()) == 0;
   if (!written) {
     Error error = io_error("write", path);
