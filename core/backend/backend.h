@@ -124,6 +124,7 @@ struct BackendOptions {
   std::string client_path;          // libguard_preload.so, to check marker calls' call sites
   Companion* companion = nullptr;   // judges some rights by itself; outlives the backend
   bool landlock = false;  // protected directories are kept by a Landlock ruleset as well, where they can be separated
+  bool shield_at_start = false;  // a ruleset before the first hello, even if it only keeps files from being opened
   std::function<bool(const std::string& directory)> closed;  // instead of is_closed_directory, for tests
   std::function<void()> on_protections;  // what protects which path may have changed; on the serving thread
   bool emulate_opens = false;  // opens for writing are done by the supervisor: no path can be swapped under its eyes

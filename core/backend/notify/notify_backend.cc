@@ -57,7 +57,8 @@ NotifyBackend::NotifyBackend(BackendOptions options, Handler& handler)
                  return judge(thread, number(right), -1, args);
                }) {
   LG_CHECK(options_.matrix != nullptr);
-  shield_.protect(handler_.protected_paths());
+  // Most guards hear a hello, and make a ruleset then: to make two would cost twice the time.
+  shield_.protect(handler_.protected_paths(), options_.shield_at_start);
   if (Companion* companion = options_.companion) handler_.watch_rules([companion] { companion->on_rules(); });
   for (int nr = 0; nr < 512; nr++) traits_[nr] = traits_of(nr);
   for (uint32_t right = 0; right < LG_MAX_RIGHTS; right++) dangerous_[right] = lg_is_dangerous(lg_group_of(right)) != 0;

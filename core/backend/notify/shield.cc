@@ -80,7 +80,7 @@ Shield::~Shield() {
   if (ruleset_ >= 0) close(ruleset_);
 }
 
-void Shield::protect(const std::vector<std::string>& paths) {
+void Shield::protect(const std::vector<std::string>& paths, bool for_opens) {
   Separation found;
   if (wanted_ && version_ >= kFirstWithRefer)
     found = separate(paths, closed_);
@@ -88,7 +88,8 @@ void Shield::protect(const std::vector<std::string>& paths) {
     found.shared = paths;
   std::vector<std::string> kept(paths);
   std::sort(kept.begin(), kept.end());
-  if (!kept.empty() && reason_.empty() && kept != held_) {
+  const bool worth = for_opens ? !kept.empty() : !found.separated.empty();
+  if (worth && reason_.empty() && kept != held_) {
     if (build(found)) {
       held_ = std::move(kept);
       closed_directories_ = std::move(found.closed);

@@ -39,8 +39,9 @@ class Shield {
   Shield(const Shield&) = delete;
   Shield& operator=(const Shield&) = delete;
 
-  // Makes a new ruleset unless the last one keeps these paths.
-  void protect(const std::vector<std::string>& paths);
+  // Makes a new ruleset unless the last one keeps these paths. `for_opens`: also if none of them can be separated, so
+  // that the ruleset only keeps them from being opened for writing.
+  void protect(const std::vector<std::string>& paths, bool for_opens = true);
 
   // May a process under these layers (bit g - 1: the ruleset of generation g) open what is at `path` for writing, and
   // nothing that is protected now, whatever becomes of its path meanwhile? `file`: what is there, or the directory in
