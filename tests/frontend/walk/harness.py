@@ -12,7 +12,7 @@ HELLO, COMPARE, NOTHING, WALK, NAME = 1, 2, 3, 4, 5
 OTHER_IMAGE, MISMATCH = 1 << 31, 1 << 30
 NO_STATE, FAULT, TRUNCATED, UNKNOWN = 1, 2, 4, 8
 BUCKETS, PER_BUCKET, TOMBSTONE = 16384, 8, 1
-ABI_VERSION = 2  # LG_ABI_VERSION
+ABI = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "bpf", "abi.h")
 NAMES_SIZE = 65536
 
 _released = ctypes.CDLL(None, use_errno=True).syscall  # gives the GIL up while it waits
@@ -38,7 +38,13 @@ class Hello(ctypes.Structure):
     _fields_ = [("version", ctypes.c_uint32), ("runtime", ctypes.c_uint32), ("hexversion", ctypes.c_uint32),
                 ("flags", ctypes.c_uint32), ("area", ctypes.c_uint64), ("nonce", ctypes.c_uint8 * 16),
                 ("robust_delta", ctypes.c_uint64), ("runtime_state", ctypes.c_uint64), ("none", ctypes.c_uint64),
-                ("image_low", ctypes.c_uint64), ("image_high", ctypes.c_uint64)]
+                ("image_low", ctypes.c_uint64), ("image_high", ctypes.c_uint64), ("states", ctypes.c_uint64),
+                ("slot_delta", ctypes.c_int64)]
+
+
+def abi_version():
+    with open(ABI) as file:
+        return next(int(line.split()[2]) for line in file if line.startswith("#define LG_ABI_VERSION "))
 
 
 def call(operation, address=0, count=0, held=False):
@@ -72,7 +78,7 @@ class Client:
         self.table = (Entry * (BUCKETS * PER_BUCKET))()
         self.names = (ctypes.c_uint8 * NAMES_SIZE)()
         self.area = Area(epoch=1, table=ctypes.addressof(self.table), names=ctypes.addressof(self.names),
-                         names_size=NAMES_SIZE, version=ABI_VERSION)
+                         names_size=NAMES_SIZE, version=abi_version())
         for i, byte in enumerate(os.urandom(16)):
             self.area.nonce[i] = byte
 
@@ -81,7 +87,7 @@ class Client:
         head, size = ctypes.c_uint64(), ctypes.c_uint64()
         _released(ctypes.c_long(_SYS_get_robust_list), ctypes.c_long(0), ctypes.byref(head), ctypes.byref(size))
         low, high = image_of(runtime)
-        said = Hello(version=ABI_VERSION, runtime=1, hexversion=sys.hexversion, area=ctypes.addressof(self.area),
+        said = Hello(version=abi_version(), runtime=1, hexversion=sys.hexversion, area=ctypes.addressof(self.area),
                      nonce=self.area.nonce, robust_delta=head.value - get_ident(), runtime_state=runtime,
                      none=id(None), image_low=low, image_high=high)
         if call(HELLO, ctypes.addressof(said)) != 0:
