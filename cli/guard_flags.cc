@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "core/backend/bpf/pins.h"
 #include "core/base/text.h"
 #include "core/library/application.h"
 #include "core/policy/serving_start.h"
@@ -81,6 +82,7 @@ void add_own_files(const GuardFlags& flags, GuardOptions& options) {
   if (options.policy && !options.policy->profile_path.empty())
     options.own_files.push_back(real(options.policy->profile_path));
   options.own_files.push_back(real("/proc/self/exe"));
+  if (::geteuid() == 0) options.own_files.push_back(Pins::kRoot);  // without its pins a guard ends with its supervisor
 }
 
 Result<Mode> parse_mode(const std::string& text) {

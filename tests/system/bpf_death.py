@@ -34,13 +34,14 @@ def attempt(work):
 result = open(sys.argv[1], "w")
 supervisor = os.getppid()
 before = attempt(lambda: socket.socket(socket.AF_UNIX).close())
+unpinned = attempt(lambda: os.unlink(f"/sys/fs/bpf/libguard/{supervisor}/processes"))
 print("waiting", flush=True)
 while os.getppid() == supervisor:
     time.sleep(0.05)
 time.sleep(0.2)
 after = [attempt(lambda: socket.socket(socket.AF_UNIX).close()) for _ in range(100)]
 notified = attempt(lambda: os.setpriority(os.PRIO_PROCESS, 0, 1))
-json.dump({"before": before, "after": sorted(set(after)), "notified": notified}, result)
+json.dump({"before": before, "unpinned": unpinned, "after": sorted(set(after)), "notified": notified}, result)
 result.close()
 time.sleep(0.5)
 '''
@@ -203,8 +204,9 @@ def main():
         with open(os.path.join(work, name), "w", encoding="utf-8") as file:
             file.write(text)
     told, pinned = run(work, os.path.join(work, "result.json"))
-    print(f"  before {told['before']}, after the supervisor's end {told['after']}, notified {told['notified']}, pinned {pinned}")
+    print(f"  before {told['before']}, after the supervisor's end {told['after']}, notified {told['notified']}, pinned {pinned}, unlink of a pin {told['unpinned']}")
     wrong = told["before"] != "EPERM" or "done" in told["after"] or told["notified"] == "done"
+    wrong |= told["unpinned"] != ("EPERM" if arguments.expect else "ENOENT")
     wrong |= bool(arguments.expect) and (not pinned or told["after"] != ["EPERM"])
     time.sleep(1.5)
     harness.run([harness.libguard_binary(), "run", "--policy", os.path.join(work, "policy.yaml"), "--app",

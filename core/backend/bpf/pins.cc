@@ -25,7 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr char kFileSystem[] = "/sys/fs/bpf";
-constexpr char kRoot[] = "/sys/fs/bpf/libguard";
 constexpr char kProcesses[] = "processes";
 
 Error pin_error(const std::string& what, int error) {

@@ -31,6 +31,7 @@ class Pins {
   // The same for every directory whose supervisor has ended.
   static void sweep();
 
+  static constexpr char kRoot[] = "/sys/fs/bpf/libguard";  // protected from the guarded
   static std::string directory_of(pid_t supervisor);
   // Supervisors that ended and left something pinned.
   static std::vector<pid_t> abandoned();
