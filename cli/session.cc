@@ -159,6 +159,17 @@ void tell_protections(Session& session) {
   if (session.announcement) session.announcement->update(session.announced);
 }
 
+// The door hands the listener over by sendmsg, when nobody listens yet: it cannot be notified. Whitelists leave it out.
+Status spare_sendmsg(Session& session, std::vector<Outcome>& outcomes) {
+  if (outcomes[LG_NR_sendmsg] != Outcome::kNotify) return {};
+  session.misses_sendmsg = session.flags.everyday;
+  outcomes[LG_NR_sendmsg] = Outcome::kAllow;
+  if (session.guard->recording() || !session.guard->is_listed_always(Right{LG_NR_sendmsg})) return {};
+  return fail(Code::kUnsupported,
+              "the policy denies sendmsg to a library, and only the kernel's programs can judge that",
+              "run as root with --backend auto, or leave sendmsg to the library");
+}
+
 Status make_backend(Session& session) {
   bool enforcing = session.guard->mode() == Mode::kEnforce;
   BackendOptions options;
@@ -168,9 +179,7 @@ Status make_backend(Session& session) {
   session.companion = std::move(*companion);
   options.companion = session.companion.get();
   force_notify(options.outcomes, enforcing);
-  // The door hands the listener over by sendmsg, when nobody listens yet.
-  session.misses_sendmsg = session.flags.everyday && options.outcomes[LG_NR_sendmsg] == Outcome::kNotify;
-  options.outcomes[LG_NR_sendmsg] = Outcome::kAllow;
+  if (auto spared = spare_sendmsg(session, options.outcomes); !spared) return spared;
   auto filter = make_filter({options.outcomes, EPERM});
   if (!filter) return tl::unexpected(filter.error());
   session.filter = std::move(*filter);

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 from harness import WORK, libguard_binary
 
@@ -14,6 +15,28 @@ from harness import WORK, libguard_binary
 def libguard(*arguments):
     done = subprocess.run([libguard_binary(), *arguments], capture_output=True, text=True, timeout=300)
     return done.returncode, done.stdout, done.stderr
+
+
+def calls(*arguments):
+    code, out, err = libguard("analyze", *arguments, "--matrix", "--json")
+    assert code == 0, (arguments, err)
+    return set(json.loads(out)["calls"])
+
+
+def living_process():
+    """What a process that waits can still do is part of what its program can do, and it does not notice the question."""
+    with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        time.sleep(0.3)
+        seen, memory = calls("--pid", str(process.pid), "--pointers", "seen"), calls("--pid", str(process.pid))
+        answer, _ = process.communicate(b"here", timeout=30)
+    whole = calls("/bin/cat")
+    assert answer == b"here" and process.returncode == 0, (answer, process.returncode)
+    assert {"read", "write", "exit_group"} <= seen <= memory and seen <= whole, (seen - memory, seen - whole)
+    assert "arch_prctl" in whole - memory, whole - memory  # the loader is done
+    for arguments, said in ((["--pid", "4194304"], "hint:"), (["/bin/cat", "--phase", "serving"], "--pid"), (["/bin/cat", "--phase", "sleep"], "serving"),
+                            (["/bin/cat", "--pointers", "memry"], "did you mean 'memory'")):
+        code, _, err = libguard("analyze", *arguments)
+        assert code == 2 and said in err, (arguments, code, err)
 
 
 def main():
@@ -39,6 +62,7 @@ def main():
     code, out, _ = libguard("analyze", program, "--why", "execve", "--json")
     witness = json.loads(out)["witnesses"][0]["path"]
     assert code == 0 and witness[0]["how"] == "start" and witness[-1]["function"], witness
+    living_process()
     shutil.rmtree(directory)
     print("analyze: all answers as expected")
     return 0
