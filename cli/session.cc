@@ -165,9 +165,8 @@ Status spare_sendmsg(Session& session, std::vector<Outcome>& outcomes) {
   session.misses_sendmsg = session.flags.everyday;
   outcomes[LG_NR_sendmsg] = Outcome::kAllow;
   if (session.guard->recording() || !session.guard->is_listed_always(Right{LG_NR_sendmsg})) return {};
-  return fail(Code::kUnsupported,
-              "the policy denies sendmsg to a library, and only the kernel's programs can judge that",
-              "run as root with --backend auto, or leave sendmsg to the library");
+  return fail(Code::kUnsupported, "the policy denies sendmsg to a library, and nobody here can judge that",
+              "leave sendmsg to it and deny it the sockets instead: @net-out, @local-socket");
 }
 
 Status make_backend(Session& session) {
