@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prints requests per second of real servers, guarded over unguarded, and the calls judged for each request.
 
-Usage: servers.py [--only NAME,...] [--rounds N] [--requests N] [--as-user]
+Usage: servers.py [--only NAME,...] [--rounds N] [--requests N] [--clients N] [--as-user]
 Both servers of a pair run at the same time and are asked in turns: one is idle while the other is measured. The policy
 is made by `policy new` from a recording of the same requests. Calls per request come from `libguard run --summary`.
 """
@@ -20,7 +20,6 @@ from pair import harness
 
 import nothing_broken  # noqa: E402  (found beside harness)
 
-CLIENTS = 2
 BODY = b"x" * 200
 # Server: (arguments of the interpreter, what is asked for: name -> (method, path, body)).
 FLASK_PAGES = {"page": ("GET", "/?count=5", None), "database": ("GET", "/entries", None)}
@@ -47,9 +46,9 @@ def send(port, method, path, body):
         connection.close()
 
 
-def requests_per_second(port, question, count):
+def requests_per_second(port, question, count, clients=2):
     begin = time.perf_counter()
-    with concurrent.futures.ThreadPoolExecutor(CLIENTS) as executor:
+    with concurrent.futures.ThreadPoolExecutor(clients) as executor:
         for _ in executor.map(lambda _: send(port, *question), range(count)):
             pass
     return count / (time.perf_counter() - begin)
@@ -103,7 +102,7 @@ class Bench(nothing_broken.Setting):
         little, much = (self.counters(name, question, n) for n in (5, 5 + count))
         return [(much.get(key, 0) - little.get(key, 0)) / count for key in ("calls", "judged")]
 
-    def compare(self, name, rounds, count):
+    def compare(self, name, rounds, count, clients):
         """For each question the pairs (unguarded, guarded) of requests per second."""
         plain = self.start(name, "plain")
         guarded = self.start(name, "guarded", self.under_policy(name, self.file(name, "end.json")))
@@ -111,11 +110,11 @@ class Bench(nothing_broken.Setting):
         try:
             for key, question in SERVERS[name][1].items():
                 for service in (plain, guarded):
-                    requests_per_second(service.port, question, max(4, count // 4))  # warm
+                    requests_per_second(service.port, question, max(4, count // 4), clients)  # warm
                 answers[key] = []
                 for turn in range(rounds):
                     order = (plain, guarded) if turn % 2 else (guarded, plain)
-                    speeds = {service: requests_per_second(service.port, question, count) for service in order}
+                    speeds = {service: requests_per_second(service.port, question, count, clients) for service in order}
                     answers[key].append((speeds[plain], speeds[guarded]))
         finally:
             plain.stop()
@@ -128,6 +127,7 @@ def main():
     parser.add_argument("--only", help="servers, joined by commas")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--requests", type=int, default=150, help="of one round")
+    parser.add_argument("--clients", type=int, default=2, help="at a time")
     parser.add_argument("--as-user", action="store_true", help="if root: run everything as an ordinary user")
     options = parser.parse_args()
     names = options.only.split(",") if options.only else list(SERVERS)
@@ -136,7 +136,7 @@ def main():
     print("|---|---|---|---|---|---|")
     for name in names:
         bench.learn(name)
-        answers = bench.compare(name, options.rounds, options.requests)
+        answers = bench.compare(name, options.rounds, options.requests, options.clients)
         for key, question in SERVERS[name][1].items():
             ratios = sorted(guarded / plain for plain, guarded in answers[key])
             low, high = ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
