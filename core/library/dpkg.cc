@@ -6,6 +6,8 @@
 // Failure: unreadable lists own nothing.
 #include "core/library/dpkg.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -51,6 +53,11 @@ std::string read_distribution(const Tree& tree) {
     if (!id.empty()) return id;
   }
   return "debian";
+}
+
+void schedule(std::thread& thread, int policy) {
+  const sched_param none{};
+  pthread_setschedparam(thread.native_handle(), policy, &none);
 }
 
 }  // namespace
@@ -117,6 +124,7 @@ void Dpkg::begin() {
   pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the threads that wait for them
   try {
     loader_ = std::thread([this] { load(); });
+    schedule(loader_, SCHED_IDLE);
   } catch (const std::system_error&) {
     // No thread: they are read at the first question.
   }
@@ -125,10 +133,12 @@ void Dpkg::begin() {
 
 void Dpkg::finish() {
   if (loaded_) return;
-  if (loader_.joinable())
+  if (loader_.joinable()) {
+    schedule(loader_, SCHED_OTHER);  // now somebody waits
     loader_.join();
-  else
+  } else {
     load();
+  }
   loaded_ = true;
 }
 
