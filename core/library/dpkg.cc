@@ -6,8 +6,6 @@
 // Failure: unreadable lists own nothing.
 #include "core/library/dpkg.h"
 
-#include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -53,11 +51,6 @@ std::string read_distribution(const Tree& tree) {
     if (!id.empty()) return id;
   }
   return "debian";
-}
-
-void schedule(std::thread& thread, int policy) {
-  const sched_param none{};
-  pthread_setschedparam(thread.native_handle(), policy, &none);
 }
 
 }  // namespace
@@ -124,7 +117,6 @@ void Dpkg::begin() {
   pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the threads that wait for them
   try {
     loader_ = std::thread([this] { load(); });
-    schedule(loader_, SCHED_IDLE);
   } catch (const std::system_error&) {
     // No thread: they are read at the first question.
   }
@@ -133,12 +125,10 @@ void Dpkg::begin() {
 
 void Dpkg::finish() {
   if (loaded_) return;
-  if (loader_.joinable()) {
-    schedule(loader_, SCHED_OTHER);  // now somebody waits
+  if (loader_.joinable())
     loader_.join();
-  } else {
+  else
     load();
-  }
   loaded_ = true;
 }
 

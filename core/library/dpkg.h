@@ -22,8 +22,7 @@ class Dpkg {
  public:
   explicit Dpkg(const Tree& tree) : tree_(tree) {}
   ~Dpkg();
-  // Reads the lists beside what the caller does next, where a CPU is idle: thousands of files on a machine with many
-  // packages.
+  // Reads the lists beside what the caller does next: thousands of files on a machine with many packages.
   void begin();
   // The purl of the package that owns this real path: "pkg:deb/debian/git@1:2.39.5-0%2Bdeb12u2".
   std::optional<std::string> owner_of(std::string_view path);
