@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -310,12 +311,21 @@ sys.exit(7)
             with open(os.path.join(self.directory, name), "w") as file:
                 file.write(text)
 
+    def wait_for(self, profile):
+        """The supervisor is detached: it writes the profile behind the program's end."""
+        end = time.monotonic() + 30
+        while not os.path.exists(profile):
+            self.assertLess(time.monotonic(), end, "no profile was written")
+            time.sleep(0.05)
+
     def test_record_then_enforce(self):
         profile = os.path.join(self.directory, "app.profile.json")
         policy = os.path.join(self.directory, "app.policy.yaml")
         marker = os.path.join(self.directory, "marker")
         status, out, err = here().run("-X", "libguard=record=" + profile, "app.py", "x", cwd=self.directory)
         self.assertEqual((status, out, err), (7, "['x'] b'ran\\n'\nTrue\n", ""))
+        self.wait_for(profile)
+        self.wait_for(profile)
         status, out, err = here().run(
             "-c", "import libguard, sys; p = libguard.load_profile(sys.argv[1]); assert p.libraries['application']; "
             "open(sys.argv[2], 'w').write(libguard.new_policy(p, sys.argv[1]))", profile, policy)
