@@ -15,3 +15,8 @@ foreach(subject tasks defence shield)
   target_compile_definitions(system_notify_${subject} PRIVATE NOTIFY_GUEST="$<TARGET_FILE:notify_guest>")
   add_dependencies(system_notify_${subject} notify_guest)
 endforeach()
+# Of the shield, what takes root.
+set_tests_properties(system_notify_shield PROPERTIES ENVIRONMENT "GTEST_FILTER=-*.OfOtherUsers")
+add_test(NAME system_notify_shield_root COMMAND system_notify_shield)
+set_tests_properties(system_notify_shield_root PROPERTIES LABELS "system;root" TIMEOUT 180
+                     ENVIRONMENT "GTEST_FILTER=*.OfOtherUsers")

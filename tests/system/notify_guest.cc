@@ -413,6 +413,10 @@ int beside(const std::string& folder) {
   expect(rename(at("before").c_str(), at("there/moved").c_str()) == 0, "move it into a directory");
   expect(link(at("there/moved").c_str(), at("second").c_str()) == 0, "give it a second name outside");
   expect(link(at("second").c_str(), at("there/third").c_str()) == 0, "and a third inside");
+  expect(symlink("second", at("pointer").c_str()) == 0 &&
+             linkat(AT_FDCWD, at("pointer").c_str(), AT_FDCWD, at("there/followed").c_str(), AT_SYMLINK_FOLLOW) == -1 &&
+             errno == EXDEV,
+         "what a link leads to is the kernel's");
   expect(link(at("missing").c_str(), at("there/fourth").c_str()) == -1 && errno == ENOENT, "link nothing");
   expect(mkdir(at("folder").c_str(), 0755) == 0 && writes(at("folder/file"), O_CREAT), "make a directory and a file");
   expect(rename(at("folder").c_str(), at("there/folder").c_str()) == 0, "move the directory");

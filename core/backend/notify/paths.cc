@@ -285,11 +285,14 @@ Paths::Outcome Paths::move(Thread& thread, const seccomp_data& call, const Place
   if (thread.process->layers == 0 || from.fd < 0 || to.fd < 0 || from.on_proc || from.path == to.path) return {};
   if (!moves_entry(call.nr) || shield_.lets_write(thread.process->layers, from.path, from.info)) return {};
   if (!emulate_ || !same_rights(thread)) return {};
+  const std::vector<std::string>& closed = shield_.closed();
+  if (std::binary_search(closed.begin(), closed.end(), to.path)) return {};
+  // The supervisor is under no ruleset: a link that it followed could lead to a protected file by now.
+  if (call.nr == SYS_linkat && (call.args[4] & AT_SYMLINK_FOLLOW)) return {};
   const bool link = call.nr == SYS_link || call.nr == SYS_linkat;
   long result;
   if (link)
-    result = linkat(from.fd, names[0].c_str(), to.fd, names[1].c_str(),
-                    call.nr == SYS_linkat ? static_cast<int>(call.args[4]) & AT_SYMLINK_FOLLOW : 0);
+    result = linkat(from.fd, names[0].c_str(), to.fd, names[1].c_str(), 0);
   else
     result = syscall(SYS_renameat2, from.fd, names[0].c_str(), to.fd, names[1].c_str(),
                      call.nr == SYS_renameat2 ? static_cast<unsigned>(call.args[4]) : 0);
