@@ -9,6 +9,9 @@
 // both hold the same.
 #include <sys/utsname.h>
 
+#include <algorithm>
+#include <map>
+
 #include "cli/analyze_answer.h"
 #include "core/base/text.h"
 #include "core/library/library.h"
@@ -35,7 +38,25 @@ class ProfileMaker {
   explicit ProfileMaker(const Analysis& analysis)
       : analysis_(analysis), resolver_(options_for(analysis.options().root), table_) {}
 
-  std::string purl_of(uint32_t module) {
+  const std::string& purl_of(uint32_t module) {
+    auto [known, fresh] = purls_.try_emplace(module);
+    if (fresh) known->second = find_purl(module);
+    return known->second;
+  }
+
+  // The functions from the start to the call, innermost first.
+  std::vector<std::string> way_to(Node maker) {
+    std::vector<std::string> way;
+    for (auto [node, how] : analysis_.closure().path_to(maker))
+      way.push_back(purl_of(analysis_.program().module_of(node)) + "|" + analysis_.program().name_of(node));
+    std::reverse(way.begin(), way.end());
+    return way;
+  }
+
+  void add(const MatrixRow& row, Phase phase, std::map<int, Node>& makers, Profile& profile);
+
+ private:
+  std::string find_purl(uint32_t module) {
     const std::string& path = analysis_.program().modules()[module].path;
     LibraryId id = module == 0 ? resolver_.resolve_executable(path) : resolver_.resolve_native(path).library;
     const std::string& purl = table_.at(id).purl;
@@ -43,31 +64,35 @@ class ProfileMaker {
     return Purl{"generic", "", std::string(name_of(path)), ""}.text();
   }
 
-  void add(const MatrixRow& row, Phase phase, Profile& profile) {
-    Observation seen;
-    seen.caller = seen.direct = purl_of(row.module);
-    seen.libraries = {seen.caller};
-    seen.program = analysis_.options().program;
-    seen.count = 1;
-    seen.phase = phase;
-    if (row.module == 0) {
-      seen.direct += " " + std::string(kProgramFunction);
-      seen.direct_function = kProgramFunction;
-    }
-    for (size_t call = 0; call < row.calls.size(); call++) {
-      if (!row.calls.test(call)) continue;
-      for (Right right : rights_of_call(static_cast<int>(call))) {
-        seen.right = right;
-        profile.observations.push_back(seen);
-      }
-    }
-  }
-
- private:
   const Analysis& analysis_;
   LibraryTable table_;
   Resolver resolver_;
+  std::map<uint32_t, std::string> purls_;
 };
+
+// One observation of each call has a sample of a stack: a witness. It is taken out of `makers`.
+void ProfileMaker::add(const MatrixRow& row, Phase phase, std::map<int, Node>& makers, Profile& profile) {
+  Observation seen;
+  seen.caller = seen.direct = purl_of(row.module);
+  seen.libraries = {seen.caller};
+  seen.program = analysis_.options().program;
+  seen.count = 1;
+  seen.phase = phase;
+  if (row.module == 0) {
+    seen.direct += " " + std::string(kProgramFunction);
+    seen.direct_function = kProgramFunction;
+  }
+  for (size_t call = 0; call < row.calls.size(); call++) {
+    if (!row.calls.test(call)) continue;
+    auto maker = makers.extract(static_cast<int>(call));
+    if (!maker.empty()) seen.stack = way_to(maker.mapped());
+    for (Right right : rights_of_call(static_cast<int>(call))) {
+      seen.right = right;
+      profile.observations.push_back(seen);
+      seen.stack.clear();
+    }
+  }
+}
 
 }  // namespace
 
@@ -82,7 +107,9 @@ Profile profile_of(const Targets& targets, double seconds) {
     ProfileMaker maker(*analysis);
     for (Phase phase : kEveryPhase) {
       analysis->show_serving(phase == Phase::kServing);
-      for (const MatrixRow& row : analysis->matrix()) maker.add(row, phase, profile);
+      std::map<int, Node> makers;
+      if (phase == Phase::kInit || analysis->knows_serving()) makers = analysis->nearest_makers();
+      for (const MatrixRow& row : analysis->matrix()) maker.add(row, phase, makers, profile);
     }
     analysis->show_serving(false);
     for (const UnresolvedSite& site : analysis->unresolved()) unknown += site.reviewed ? 0 : 1;

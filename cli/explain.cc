@@ -6,12 +6,19 @@
 // Failure: exit 2 if the events cannot be read or the id is not there.
 #include "core/policy/explain.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 
+#include "cli/analyze_targets.h"
 #include "cli/answer.h"
 #include "cli/verbs.h"
 #include "core/base/text.h"
+#include "core/event/format.h"
 
 namespace libguard {
 namespace {
@@ -36,6 +43,59 @@ Result<std::vector<Event>> chosen(const std::vector<Event>& deviations, const Ex
   return found;
 }
 
+// What static analysis knows of a call that no run had shown: the shortest way to it.
+class Ways {
+ public:
+  struct Way {
+    std::vector<std::string> functions;  // outermost first; empty: none
+    std::string text;
+  };
+  // Nothing for events that are not about a whitelist, or whose program is not here.
+  std::optional<Way> to(const Event& event) {
+    const bool unlisted = std::any_of(event.culprits.begin(), event.culprits.end(),
+                                      [](const Culprit& culprit) { return culprit.role == "process"; });
+    if (!unlisted || event.right_nr < 0 || event.right_nr >= static_cast<int>(CallSet().size())) return std::nullopt;
+    const Analysis* analysis = analysis_of(event.exe);
+    if (analysis == nullptr) return std::nullopt;
+    Way way;
+    const std::vector<Node> makers = analysis->makers_of(event.right_nr);
+    for (auto [node, how] :
+         makers.empty() ? decltype(analysis->closure().path_to(0)){} : analysis->closure().path_to(makers.front()))
+      way.functions.push_back(analysis->program().name_of(node));
+    if (way.functions.empty())
+      way.text =
+          "static analysis finds no way to this call: a library that is opened at run time ('libguard analyze "
+          "--with'), or code that is not the program's";
+    else
+      way.text = "static analysis finds a way to it: ";
+    for (size_t i = 0; i < way.functions.size(); i++)
+      way.text += (i == 0 ? "" : " > ") + printable(way.functions[i], 200);
+    return way;
+  }
+
+ private:
+  const Analysis* analysis_of(const std::string& program) {
+    auto [known, fresh] = targets_.try_emplace(program);
+    if (fresh && ::access(program.c_str(), R_OK) == 0) {
+      TargetRequest request;
+      request.program = program;
+      request.options.cache = cache_;
+      if (auto targets = analyse_targets(std::move(request))) known->second = std::move(*targets);
+    }
+    return known->second && !known->second->analyses.empty() ? known->second->analyses.front().get() : nullptr;
+  }
+
+  std::shared_ptr<SummaryCache> cache_ = std::make_shared<SummaryCache>(SummaryCache::default_directory());
+  std::map<std::string, std::optional<Targets>> targets_;
+};
+
+std::string explained_json(const Event& event, const std::optional<Ways::Way>& way) {
+  if (!way) return explain_event_json(event);
+  auto object = nlohmann::ordered_json::parse(explain_event_json(event), nullptr, false);
+  object["way"] = way->functions;
+  return object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
 int run_explain(const ExplainOptions& options) {
   auto events = load_events(options.events);
   if (!events) return trouble(events.error());
@@ -48,12 +108,14 @@ int run_explain(const ExplainOptions& options) {
     rules = std::move(*loaded);
   }
   std::string text;
+  Ways ways;
   for (Event& event : *deviations) {
     if (rules) event.grant = rules->grant_line(event);
+    const auto way = ways.to(event);
     if (options.json)
-      text += (text.empty() ? "" : ",\n") + explain_event_json(event);
+      text += (text.empty() ? "" : ",\n") + explained_json(event, way);
     else
-      text += (text.empty() ? "" : "\n") + explain_event(event);
+      text += (text.empty() ? "" : "\n") + explain_event(event) + (way ? "  " + way->text + "\n" : "");
   }
   if (options.json && options.id.empty()) text = "[" + text + "]\n";
   if (!options.json && text.empty()) text = "no deviation\n";

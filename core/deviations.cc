@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -149,7 +150,14 @@ Event Deviations::describe(const Call& call, const lg_verdict& verdict, const st
   }
   name_culprits(call, verdict, event);
   event.id = event_id(event);
+  const bool native =
+      std::none_of(event.stack.begin(), event.stack.end(), [](const EventFrame& f) { return !f.frame.empty(); });
+  if (native && !is_listed(call) && call.waits && options_.native) event.native = options_.native(call);
   return event;
+}
+
+bool Deviations::is_listed(const Call& call) const {
+  return options_.rules == nullptr || options_.rules->is_listed(static_cast<Phase>(call.subject->phase), call.right);
 }
 
 // Culprits in the order of the stack, innermost first, then those that are not on it.
@@ -159,9 +167,7 @@ void Deviations::name_culprits(const Call& call, const lg_verdict& verdict, Even
       if (culprit.purl == purl && culprit.role == role) return;
     event.culprits.push_back({purl, role});
   };
-  const bool listed =
-      options_.rules == nullptr || options_.rules->is_listed(static_cast<Phase>(call.subject->phase), call.right);
-  if (!listed) add(event.caller, "process");
+  if (!is_listed(call)) add(event.caller, "process");
   if (verdict.caller_is_culprit) add(event.caller, "caller");
   if (verdict.function_is_culprit) add(table_.at(LibraryId{call.subject->stack.direct}).purl, "function");
   LibrarySet on_stack(verdict.stack_culprits), spawned(verdict.spawned_culprits);

@@ -23,6 +23,8 @@ struct DeviationOptions {
   std::string events_path;                     // JSON lines are appended; empty: none
   std::function<void(const Event&)> on_event;  // new kinds only; may be empty
   const Rules* rules = nullptr;                // for the grant that would allow it
+  // The native stack of a thread that waits; asked where a call is not on the whitelist and there are no frames.
+  std::function<std::vector<NativePlace>(const Call&)> native;
 };
 
 class Deviations {
@@ -53,6 +55,7 @@ class Deviations {
 
  private:
   Event describe(const Call& call, const lg_verdict& verdict, const std::string& executable) const;
+  bool is_listed(const Call& call) const;
   void name_culprits(const Call& call, const lg_verdict& verdict, Event& event) const;
   void write(const Event& event);
 

@@ -35,6 +35,7 @@ struct Guard::State {
   std::unique_ptr<Recorder> recorder;
   std::unique_ptr<CodeFiles> code;         // while recording
   std::unique_ptr<ServingRecord> serving;  // while recording
+  LiveFiles live_files;
   std::unique_ptr<Deviations> deviations;
   size_t placed = 0;  // libraries already in the matrix
   std::function<void()> rules_changed;
@@ -48,6 +49,16 @@ struct Guard::State {
   std::unordered_map<uint32_t, std::string> modules;
   int64_t started_ms = 0;
   uint64_t calls = 0;
+
+  std::vector<NativePlace> native_stack(const Call& call) {
+    AddressSpace space(call.pid, live_files);
+    ProcessMemory memory(call.pid);
+    std::vector<NativePlace> places;
+    if (!space.refresh()) return places;
+    for (const NativeFrame& frame : read_native_stack(call.tid, space, memory).frames)
+      places.push_back({function_name(frame), frame.file->path});
+    return places;
+  }
 
   // Gives libraries that became known their rights before anything of theirs is judged.
   void place_new_libraries() {
@@ -117,8 +128,12 @@ Result<std::unique_ptr<Guard>> Guard::create(GuardOptions options) {
     state->code = std::make_unique<CodeFiles>(opts.client_path);
     state->serving = std::make_unique<ServingRecord>(opts.client_path);
   }
-  DeviationOptions telling{state->mode, opts.policy ? opts.policy->digest : "", opts.events_path, opts.on_event,
-                           state->rules ? &*state->rules : nullptr};
+  DeviationOptions telling{state->mode,
+                           opts.policy ? opts.policy->digest : "",
+                           opts.events_path,
+                           opts.on_event,
+                           state->rules ? &*state->rules : nullptr,
+                           [known = state.get()](const Call& call) { return known->native_stack(call); }};
   state->deviations = std::make_unique<Deviations>(std::move(telling), state->table);
   if (auto opened = state->deviations->open(); !opened) return tl::unexpected(opened.error());
   state->started_ms = unix_milliseconds_now();

@@ -152,8 +152,9 @@ Status Analysis::load() {
     if (done) done = program_.open_library(name);
   if (!done) return done;
   for (int round = 0; round < kMostRounds; round++) {
-    program_.link();
-    closure_ = std::make_unique<Closure>(program_, ClosureOptions{options_.level, true, nullptr, nullptr, nullptr});
+    const bool same = program_.link();
+    if (!closure_ || !same)
+      closure_ = std::make_unique<Closure>(program_, ClosureOptions{options_.level, true, nullptr, nullptr, nullptr});
     closure_->run(roots());
     if (!options_.open_found || !open_more()) break;
   }
@@ -183,6 +184,7 @@ std::vector<UnresolvedSite> Analysis::unresolved() const {
 }
 
 std::vector<Node> Analysis::makers_of(int call) const {
+  if (!calls().test(static_cast<size_t>(call))) return {};
   std::vector<std::pair<size_t, Node>> found;
   for (Node node = 0; node < program_.node_count(); node++) {
     if (!closure().reached(node) && !closure().partly(node)) continue;
@@ -195,6 +197,24 @@ std::vector<Node> Analysis::makers_of(int call) const {
   std::vector<Node> nodes;
   for (auto [length, node] : found) nodes.push_back(node);
   return nodes;
+}
+
+std::map<int, Node> Analysis::nearest_makers() const {
+  std::map<int, std::pair<size_t, Node>> nearest;
+  for (Node node = 0; node < program_.node_count(); node++) {
+    const SummaryFunction &row = program_.function(node), &next = program_.next_function(node);
+    if (row.calls == next.calls || (!closure().reached(node) && !closure().partly(node))) continue;
+    const std::pair<size_t, Node> here(closure().path_to(node).size(), node);
+    const Summary& s = program_.summary(program_.module_of(node));
+    for (uint32_t i = row.calls; i < next.calls; i++) {
+      auto [found, fresh] = nearest.emplace(s.calls[i], here);
+      if (!fresh) found->second = std::min(found->second, here);
+    }
+  }
+  std::map<int, Node> makers;
+  for (auto [call, found] : nearest)
+    if (calls().test(static_cast<size_t>(call))) makers[call] = found.second;
+  return makers;
 }
 
 uint32_t Analysis::find_module(const std::string& name) const {

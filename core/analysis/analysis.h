@@ -75,6 +75,7 @@ class Analysis {
   std::vector<std::string> not_found() const;  // libraries that are needed or were asked for
   std::vector<UnresolvedSite> unresolved() const;
   std::vector<Node> makers_of(int call) const;  // reached functions that make it, shortest witness first
+  std::map<int, Node> nearest_makers() const;   // of each call the one with the shortest witness
   std::vector<MatrixRow> matrix() const;        // files with code that can run
   // Whole process behind each exported function of a file; `told` hears how many are done.
   std::vector<ExportRow> exports(uint32_t module, const std::function<void(size_t, size_t)>& told) const;

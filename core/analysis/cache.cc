@@ -75,7 +75,10 @@ void SummaryCache::store(const std::string& key, const std::shared_ptr<const Sum
     memory_[key] = summary;
   }
   if (directory_.empty()) return;
-  if (!make_directories(directory_) || !write_file_atomically(path_of(key), summary->serialise())) unwritable_++;
+  // Not synced: an entry that the machine lost is made again.
+  if (!make_directories(directory_) ||
+      !write_file_atomically(path_of(key), summary->serialise(), Lasting::kForTheMoment))
+    unwritable_++;
 }
 
 }  // namespace libguard

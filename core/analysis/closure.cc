@@ -17,14 +17,39 @@ constexpr uint64_t kBeforeObject = 16;  // C++ points 16 bytes into its tables o
 
 }  // namespace
 
-Closure::Closure(const Program& program, ClosureOptions options) : program_(program), options_(options) {
-  size_t nodes = program.node_count();
-  reached_.assign(nodes, 0);
-  taken_.assign(nodes, 0);
-  how_.assign(nodes, How::kRoot);
-  parent_.assign(nodes, kNoNode);
-  for (uint32_t module = 0; module < program.modules().size(); module++)
-    pointer_seen_.emplace_back(program.summary(module).pointers.size(), 0);
+Closure::Closure(const Program& program, ClosureOptions options) : program_(program), options_(options) { grow(); }
+
+void Closure::grow() {
+  const size_t nodes = program_.node_count();
+  reached_.resize(nodes, 0);
+  taken_.resize(nodes, 0);
+  how_.resize(nodes, How::kRoot);
+  parent_.resize(nodes, kNoNode);
+  for (size_t module = data_.size(); module < program_.modules().size(); module++) {
+    const Summary& s = program_.summary(static_cast<uint32_t>(module));
+    data_.emplace_back();
+    data_.back().pointer_seen.resize(s.pointers.size(), 0);
+    data_.back().object_seen.resize(s.bounds.size(), 0);
+  }
+}
+
+void Closure::clear() {
+  for (Node node : work_) reached_[node] = 0, parent_[node] = kNoNode, how_[node] = How::kRoot;
+  for (Node node : all_taken_) taken_[node] = 0, parent_[node] = kNoNode;
+  if (options_.behind_taken != nullptr)  // marked as a whole
+    for (Node node : *options_.also_taken) taken_[node] = reached_[node] = 0;
+  for (Data& data : data_) {
+    for (uint32_t pointer : data.pointers) data.pointer_seen[pointer] = 0;
+    for (uint32_t object : data.objects) data.object_seen[object] = 0;
+    data.pointers.clear();
+    data.objects.clear();
+  }
+  for (auto* nodes : {&work_, &waiting_, &all_taken_, &unresolved_, &wrappers_by_pointer_}) nodes->clear();
+  partly_.clear();
+  names_.clear();
+  calls_.reset();
+  count_ = next_work_ = 0;
+  pointer_calls_ = memo_unresolved_ = false;
 }
 
 void Closure::enter(Node node, Node parent, How how) {
@@ -38,6 +63,7 @@ void Closure::enter(Node node, Node parent, How how) {
 void Closure::take(Node node, Node parent) {
   if (node == kNoNode || taken_[node]) return;
   taken_[node] = 1;
+  all_taken_.push_back(node);
   if (program_.function(node).wrapper_parameters != 0) wrappers_by_pointer_.push_back(node);
   if (pointer_calls_) return enter(node, parent, How::kPointer);
   parent_[node] = reached_[node] ? parent_[node] : parent;
@@ -67,6 +93,7 @@ void Closure::take_exported_data() {
 }
 
 void Closure::run(const std::vector<Node>& roots) {
+  grow();
   if (options_.also_taken != nullptr && options_.behind_taken == nullptr)
     for (Node node : *options_.also_taken) take(node, kNoNode);
   if (options_.level != Level::kObjects) take_everything();
@@ -178,6 +205,7 @@ void Closure::refer(DataPlace place, uint32_t length, Node parent) {
 
 // An object reaches to the next address that anybody refers to.
 void Closure::refer_once(DataPlace place, uint32_t length, Node parent) {
+  if (length == 0 && !is_new(place)) return;
   note_name(place);
   for (const Program::Copy& copy : program_.copies())
     if (copy.module == place.module && place.address + std::max<uint32_t>(length, 1) > copy.begin &&
@@ -193,22 +221,40 @@ void Closure::refer_once(DataPlace place, uint32_t length, Node parent) {
   follow_pointers(place.module, begin, end, parent);
 }
 
+// Many functions refer to the same objects: each is looked at once.
+bool Closure::is_new(DataPlace place) {
+  const std::vector<uint64_t>& bounds = program_.summary(place.module).bounds;
+  auto bound = std::lower_bound(bounds.begin(), bounds.end(), place.address);
+  if (bound == bounds.end() || *bound != place.address) return true;
+  Data& data = data_[place.module];
+  const auto object = static_cast<uint32_t>(bound - bounds.begin());
+  if (data.object_seen[object]) return false;
+  data.object_seen[object] = 1;
+  data.objects.push_back(object);
+  return true;
+}
+
 void Closure::follow_pointers(uint32_t module, uint64_t begin, uint64_t end, Node parent) {
   const std::vector<SummaryPointer>& pointers = program_.summary(module).pointers;
   auto pointer = std::lower_bound(pointers.begin(), pointers.end(), begin,
                                   [](const SummaryPointer& p, uint64_t slot) { return p.slot < slot; });
   for (; pointer != pointers.end() && pointer->slot < end; ++pointer) {
-    uint8_t& seen = pointer_seen_[module][static_cast<size_t>(pointer - pointers.begin())];
-    if (seen) continue;
-    seen = 1;
-    auto place = program_.resolve_data(module, pointer->symbol, pointer->address);
-    if (!place) continue;
-    Node node = program_.node_at(place->module, place->address);
-    if (node != kNoNode)
-      take(node, parent);
-    else
-      data_work_.push_back({*place, 0});
+    const auto index = static_cast<uint32_t>(pointer - pointers.begin());
+    Data& data = data_[module];
+    if (data.pointer_seen[index]) continue;
+    data.pointer_seen[index] = 1;
+    data.pointers.push_back(index);
+    follow_pointer(module, *pointer, parent);
   }
+}
+
+void Closure::follow_pointer(uint32_t module, const SummaryPointer& pointer, Node parent) {
+  if (pointer.function != kNoIndex) return take(program_.modules()[module].base + pointer.function, parent);
+  auto place = program_.resolve_data(module, pointer.symbol, pointer.address);
+  if (!place) return;
+  Node node = pointer.symbol == 0 ? kNoNode : program_.node_at(place->module, place->address);
+  if (node != kNoNode) return take(node, parent);
+  data_work_.push_back({*place, 0});
 }
 
 std::vector<std::pair<Node, Closure::How>> Closure::path_to(Node node) const {

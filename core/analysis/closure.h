@@ -63,12 +63,15 @@ class Closure {
  public:
   enum class How : uint8_t { kRoot, kCall, kPointer };
   Closure(const Program& program, ClosureOptions options);
+  // Once more: goes on from there, in a program that has grown since.
   void run(const std::vector<Node>& roots);
+  void clear();  // as new, without the price of a new one
 
   bool reached(Node node) const { return reached_[node] != 0; }
   bool taken(Node node) const { return taken_[node] != 0; }
   bool partly(Node node) const { return partly_.count(node) != 0; }  // what is left of it can run
   const CallSet& calls() const { return calls_; }
+  void limit_to(const CallSet& calls) { calls_ &= calls; }
   size_t function_count() const { return count_; }
   const std::vector<Node>& unresolved() const { return unresolved_; }  // make calls with unknown numbers
   const std::vector<Node>& wrappers_by_pointer() const { return wrappers_by_pointer_; }
@@ -81,6 +84,7 @@ class Closure {
   const std::vector<std::pair<uint32_t, std::string>>& names() const { return names_; }
 
  private:
+  void grow();
   void enter(Node node, Node parent, How how);
   void take(Node node, Node parent);
   void take_everything();
@@ -94,19 +98,26 @@ class Closure {
   void refer_once(DataPlace place, uint32_t length, Node parent);
   void follow_pointers(uint32_t module, uint64_t begin, uint64_t end, Node parent);
   void note_name(DataPlace place);
+  bool is_new(DataPlace place);
 
   const Program& program_;
   ClosureOptions options_;
   std::vector<uint8_t> reached_, taken_;
   std::vector<How> how_;
   std::vector<Node> parent_, work_, waiting_;  // waiting: taken, but no call through a pointer can run yet
-  std::vector<std::vector<uint8_t>> pointer_seen_;
+  std::vector<Node> all_taken_;
+  struct Data {                                      // of one file
+    std::vector<uint8_t> pointer_seen, object_seen;  // by pointer; by bound where an object begins
+    std::vector<uint32_t> pointers, objects;         // what is set there
+  };
+  std::vector<Data> data_;
   std::set<Node> partly_;
   struct PendingData {
     DataPlace place;
     uint32_t length;
   };
   std::vector<PendingData> data_work_;
+  void follow_pointer(uint32_t module, const SummaryPointer& pointer, Node parent);
   CallSet calls_;
   size_t count_ = 0, next_work_ = 0;
   bool pointer_calls_ = false, memo_unresolved_ = false;

@@ -34,9 +34,15 @@ std::vector<ScannedFunction> without_overlaps(std::vector<ScannedFunction> all, 
     if (a.range.begin != b.range.begin) return a.range.begin < b.range.begin;
     return a.source != b.source ? a.source < b.source : a.range.end > b.range.end;
   });
+  auto end_of_code = [&](uint64_t address) {
+    for (const AddressRange& part : image.code)
+      if (part.contains(address)) return part.end;
+    return UINT64_MAX;
+  };
   std::vector<ScannedFunction> kept;
   uint64_t end = 0;
   for (ScannedFunction& function : all) {
+    function.range.end = std::min(function.range.end, end_of_code(function.range.begin));
     if (image.is_plt(function.range.begin)) continue;
     if (!kept.empty() && function.range.begin == kept.back().range.begin) continue;
     if (function.range.begin < end) {
@@ -51,8 +57,7 @@ std::vector<ScannedFunction> without_overlaps(std::vector<ScannedFunction> all, 
     if (range.end > range.begin) continue;
     kept[i].source = Source::kGap;  // hand-written code: what comes behind it may be called by itself
     range.end = i + 1 < kept.size() ? kept[i + 1].range.begin : UINT64_MAX;
-    for (const AddressRange& part : image.code)
-      if (part.contains(range.begin)) range.end = std::min(range.end, part.end);
+    range.end = std::min(range.end, end_of_code(range.begin));
   }
   return kept;
 }

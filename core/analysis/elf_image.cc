@@ -18,7 +18,8 @@
 namespace libguard {
 namespace {
 
-constexpr uint64_t kMostSegments = 4096;
+constexpr uint64_t kMostSegments = 256;
+constexpr uint64_t kMostCopies = 4;  // how often the bytes of a file may be loaded: by each its tables grow
 
 template <class T>
 std::optional<T> read_at(Bytes bytes, uint64_t offset) {
@@ -56,6 +57,13 @@ Result<std::shared_ptr<const void>> map_file(const std::string& path, Bytes& byt
     return fail(Code::kIo, "cannot map " + path + ": " + std::strerror(errno), "is memory short?");
   bytes = Bytes(static_cast<const uint8_t*>(memory), size);
   return std::shared_ptr<const void>(memory, [size](const void* p) { ::munmap(const_cast<void*>(p), size); });
+}
+
+bool overlap(std::vector<ElfSegment> segments) {
+  auto before = [](const ElfSegment& a, const ElfSegment& b) { return a.memory.begin < b.memory.begin; };
+  std::sort(segments.begin(), segments.end(), before);
+  auto meet = [](const ElfSegment& a, const ElfSegment& b) { return a.memory.end > b.memory.begin; };
+  return std::adjacent_find(segments.begin(), segments.end(), meet) != segments.end();
 }
 
 }  // namespace
@@ -152,6 +160,7 @@ Status ElfImage::read_segments() {
   if (header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum == 0 || header->e_phnum > kMostSegments)
     return broken("it has no usable program headers");
   lowest = UINT64_MAX;
+  uint64_t loaded = 0;
   for (uint64_t i = 0; i < header->e_phnum; i++) {
     if (header->e_phoff > file_.size()) return broken("its program headers lie outside of it");
     auto part = read_at<Elf64_Phdr>(file_, header->e_phoff + i * sizeof(Elf64_Phdr));
@@ -162,6 +171,8 @@ Status ElfImage::read_segments() {
     if (bytes.size() != part->p_filesz) return broken("a segment lies outside of it");
     if (part->p_type == PT_LOAD) {
       if (part->p_filesz > part->p_memsz) return broken("a segment has more bytes than memory");
+      loaded += part->p_filesz;
+      if (loaded / kMostCopies > file_.size()) return broken("its segments load the same bytes again and again");
       bool x = part->p_flags & PF_X, w = part->p_flags & PF_W;
       segments.push_back({memory, part->p_offset, part->p_filesz, x, w});
       lowest = std::min(lowest, memory.begin);
@@ -177,6 +188,7 @@ Status ElfImage::read_segments() {
       eh_frame = part->p_vaddr + 4 + static_cast<int64_t>(*read_at<int32_t>(bytes, 4));
   }
   if (segments.empty()) return broken("it has nothing to load");
+  if (overlap(segments)) return broken("its segments overlap");
   std::sort(code.begin(), code.end());
   return {};
 }

@@ -55,9 +55,10 @@ std::vector<Node> Analysis::entries_below(Node node) const {
 std::vector<MatrixRow> Analysis::matrix() const {
   ClosureMemo memo;
   std::vector<MatrixRow> rows;
+  Closure below(program_, {options_.level, false, nullptr, nullptr, &memo});
   auto calls_from = [&](Node entry) {
     if (const ClosureMemo::Entry* known = memo.find(entry)) return known->calls;
-    Closure below(program_, {options_.level, false, nullptr, nullptr, &memo});
+    below.clear();
     below.run({entry});
     memo.add(entry, below.entry());
     return below.calls();
@@ -98,11 +99,12 @@ std::vector<ExportRow> Analysis::exports(uint32_t module, const std::function<vo
   behind.run(own);
   ClosureMemo::Entry behind_own = behind.entry();
   ClosureMemo memo;
+  Closure one(program_, {options_.level, false, &own, &behind_own, &memo});
   std::vector<ExportRow> rows;
   const Summary& s = program_.summary(module);
   for (Node node : all) {
     if (memo.find(node) == nullptr) {
-      Closure one(program_, {options_.level, false, &own, &behind_own, &memo});
+      one.clear();
       one.run({node});
       memo.add(node, one.entry());
     }

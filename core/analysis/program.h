@@ -61,7 +61,9 @@ class Program {
   Status load_main(const std::string& path);
   // As by dlopen; path or name. False if it cannot be found or read.
   Status open_library(const std::string& name, uint32_t importer = 0);
-  void link();  // after the last load; again after another one
+  // After the last load; again after another one. Numbers of functions stay as they are. False: something that was
+  // bound to nothing has been found now.
+  bool link();
 
   static constexpr uint32_t kNoModule = UINT32_MAX;
   const std::vector<Module>& modules() const { return modules_; }
@@ -103,6 +105,7 @@ class Program {
   std::optional<Definition> bind(uint32_t module, uint32_t symbol) const;
   std::optional<Definition> bind_in(uint32_t module, uint32_t symbol) const;
   void find_copies();
+  bool find_unbound(uint32_t first_new);
 
   LoadSettings settings_;
   Tree tree_;
@@ -117,6 +120,9 @@ class Program {
   std::unordered_map<std::string_view, std::vector<Definition>> definitions_;  // in the order of the global scope
   mutable std::vector<std::vector<Node>> symbol_nodes_;
   std::vector<Copy> copies_;
+  uint32_t linked_ = 0;              // modules
+  std::vector<Definition> unbound_;  // symbols of opened modules
+  bool changed_ = false;             // since wrappers were asked for
 };
 
 }  // namespace libguard

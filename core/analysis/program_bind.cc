@@ -22,23 +22,29 @@ bool is_bindable(const SummarySymbol& symbol) {
 
 }  // namespace
 
-void Program::link() {
-  owner_.clear();
-  definitions_.clear();
-  symbol_nodes_.clear();
+// Opened files come last in every scope, so what is bound stays bound; only new ones have to be looked at.
+bool Program::link() {
+  const uint32_t first_new = linked_;
+  const bool anew = first_new == 0;
+  if (anew) {
+    owner_.clear();
+    definitions_.clear();
+    symbol_nodes_.clear();
+    unbound_.clear();
+    resolver_.clear();
+  }
+  linked_ = static_cast<uint32_t>(modules_.size());
   in_global_.assign(modules_.size(), 0);
   for (uint32_t module : global_scope_) in_global_[module] = 1;
-  std::vector<uint32_t> order = global_scope_;
-  for (uint32_t module = 0; module < modules_.size(); module++)
+  std::vector<uint32_t> order;
+  for (uint32_t module : global_scope_)
+    if (module >= first_new) order.push_back(module);
+  for (uint32_t module = first_new; module < modules_.size(); module++)
     if (!in_global_[module]) order.push_back(module);
-  size_t functions = 0, symbols = 0;
-  for (const Module& module : modules_) {
-    functions += module.summary->function_count();
-    symbols += module.summary->symbols.size();
-  }
-  owner_.reserve(functions);
+  size_t symbols = definitions_.size();
+  for (uint32_t module : order) symbols += summary(module).symbols.size();
   definitions_.reserve(symbols);
-  for (uint32_t module = 0; module < modules_.size(); module++) {
+  for (uint32_t module = first_new; module < modules_.size(); module++) {
     modules_[module].base = static_cast<Node>(owner_.size());
     owner_.insert(owner_.end(), summary(module).function_count(), module);
     symbol_nodes_.emplace_back(summary(module).symbols.size(), kNotAsked);
@@ -48,10 +54,29 @@ void Program::link() {
     for (uint32_t i = 1; i < s.symbols.size(); i++)
       if (is_bindable(s.symbols[i])) definitions_[s.name_at(s.symbols[i].name)].push_back({module, i});
   }
-  resolver_.assign(owner_.size(), 0);
+  resolver_.resize(owner_.size(), 0);
   for (const Module& module : modules_)
     for (uint32_t resolver : module.summary->resolvers) resolver_[module.base + resolver] = 1;
   find_copies();
+  return !find_unbound(first_new) && !anew;
+}
+
+// True if something that was bound to nothing is found now.
+bool Program::find_unbound(uint32_t first_new) {
+  const size_t before = unbound_.size();
+  std::erase_if(unbound_, [&](const Definition& d) {
+    const bool found = bind(d.module, d.symbol).has_value();
+    if (found) symbol_nodes_[d.module][d.symbol] = kNotAsked;
+    return found;
+  });
+  const bool found_some = unbound_.size() != before;
+  for (uint32_t module = first_new; module < modules_.size(); module++) {
+    if (in_global_[module]) continue;
+    const Summary& s = summary(module);
+    for (uint32_t i = 1; i < s.symbols.size(); i++)
+      if (!s.symbols[i].defined && !bind(module, i)) unbound_.push_back({module, i});
+  }
+  return found_some;
 }
 
 const SummaryFunction& Program::function(Node node) const {

@@ -6,6 +6,7 @@
 // Failure: see program.h.
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -20,6 +21,21 @@ constexpr size_t kMostModules = 4096;
 constexpr uint8_t kFirstArgument = 7;  // rdi
 
 std::string host_path(const std::string& root, const std::string& path) { return root == "/" ? path : root + path; }
+
+// What this file exports and whose callers say the number of a system call.
+std::vector<WrapperQuestion> wrappers_of(const Summary& s) {
+  std::map<uint64_t, uint32_t> parameters;  // by address
+  for (const SummaryFunction& function : s.functions)
+    if (function.wrapper_parameters != 0) parameters[function.begin] = function.wrapper_parameters;
+  std::vector<WrapperQuestion> wrappers;
+  for (const SummarySymbol& symbol : s.symbols) {
+    if (parameters.empty()) break;
+    auto found = symbol.defined && symbol.bind != 0 ? parameters.find(symbol.value) : parameters.end();
+    for (uint8_t reg = 0; found != parameters.end() && reg < 32; reg++)
+      if (found->second >> reg & 1) wrappers.push_back({std::string(s.name_at(symbol.name)), reg});
+  }
+  return wrappers;
+}
 
 bool is_mapped_entry(const ElfImage& image) { return image.entry != 0 && image.is_code(image.entry); }
 
@@ -72,6 +88,7 @@ Result<uint32_t> Program::add(const std::string& path) {
       module.summary->soname.empty() ? libguard::name_of(path) : std::string_view(module.summary->soname);
   by_name_.emplace(std::string(name), index);
   modules_.push_back(std::move(module));
+  changed_ = true;
   return index;
 }
 
@@ -182,33 +199,31 @@ Status Program::summarise_pending() {
   }
   work();
   for (std::thread& thread : threads) thread.join();
-  for (auto& task : pending_) modules_[task->module].summary = task->summary;
+  changed_ = changed_ || !pending_.empty();
+  for (auto& task : pending_) {
+    if (task->module < linked_) linked_ = 0;  // what is linked knows the old summary
+    modules_[task->module].summary = task->summary;
+  }
   pending_.clear();
   return ask_wrappers();
 }
 
 // A file may export a wrapper ("call number in this argument"): those who import it answer with which numbers.
 Status Program::ask_wrappers() {
-  std::set<WrapperQuestion> wrappers;
-  for (const Module& module : modules_) {
-    const Summary& s = *module.summary;
-    for (const SummarySymbol& symbol : s.symbols) {
-      uint32_t function = symbol.defined && symbol.bind != 0 ? s.find_function(symbol.value) : kNoIndex;
-      if (function == kNoIndex || s.functions[function].begin != symbol.value) continue;
-      for (uint8_t reg = 0; reg < 32; reg++)
-        if (s.functions[function].wrapper_parameters >> reg & 1)
-          wrappers.insert({std::string(s.name_at(symbol.name)), reg});
-    }
-  }
+  if (!changed_) return {};
+  changed_ = false;
+  std::multimap<std::string, uint8_t, std::less<>> wrappers;
+  for (const Module& module : modules_)
+    for (const WrapperQuestion& wrapper : wrappers_of(*module.summary)) wrappers.emplace(wrapper.symbol, wrapper.reg);
   for (uint32_t index = 0; index < modules_.size(); index++) {
     const Summary& s = summary(index);
-    std::set<std::string_view> imported;
-    for (const SummarySymbol& symbol : s.symbols)
-      if (!symbol.defined) imported.insert(s.name_at(symbol.name));
     std::set<WrapperQuestion> questions(s.questions.begin(), s.questions.end());
     size_t before = questions.size();
-    for (const WrapperQuestion& wrapper : wrappers)
-      if (imported.count(wrapper.symbol)) questions.insert(wrapper);
+    for (const SummarySymbol& symbol : s.symbols) {
+      if (symbol.defined) continue;
+      auto [first, last] = wrappers.equal_range(s.name_at(symbol.name));
+      for (; first != last; ++first) questions.insert({first->first, first->second});
+    }
     if (questions.size() == before) continue;  // questions only grow: this ends
     auto image = ElfImage::open(host_path(settings_.root, modules_[index].path), modules_[index].path);
     if (!image) return tl::unexpected(image.error());

@@ -181,9 +181,10 @@ void Analysis::resume(const LiveState& live, LivePointers pointers, std::vector<
     if (opened.opened && opened.asked_for && (opens || services.count(program_.summary(module).soname) != 0))
       add_opened_roots(module, roots);
   }
-  if (roots.size() == before) return;
   options.opened_data = opens;
-  run();
+  if (roots.size() != before) run();
+  // Words that only look like pointers may lead to more.
+  serving_->limit_to(closure_->calls());
 }
 
 }  // namespace libguard

@@ -227,8 +227,10 @@ void SummaryMaker::add_file_name(uint64_t address) {
 
 void SummaryMaker::add_data() {
   for (const DataPointer& pointer : scan_.pointers) {
-    out_.pointers.push_back({pointer.slot, pointer.target.address, pointer.target.symbol, 0});
-    if (pointer.target.symbol == 0 && !image_.is_code(pointer.target.address)) add_file_name(pointer.target.address);
+    const bool here = pointer.target.symbol == 0;
+    const uint32_t function = here ? out_.find_function(pointer.target.address) : kNoIndex;
+    out_.pointers.push_back({pointer.slot, pointer.target.address, pointer.target.symbol, function});
+    if (here && !image_.is_code(pointer.target.address)) add_file_name(pointer.target.address);
   }
   for (const ElfRelocation& relocation : image_.relocations) {
     if (relocation.type == R_X86_64_COPY && relocation.symbol < image_.symbols.size())

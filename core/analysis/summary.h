@@ -56,7 +56,7 @@ struct SummaryData {
 
 struct SummaryPointer {
   uint64_t slot, address;
-  uint32_t symbol, unused;
+  uint32_t symbol, function;  // the function at the address; kNoIndex: none, or there is a symbol
 };
 
 struct SummaryUnresolved {
@@ -83,7 +83,7 @@ struct WrapperQuestion {
 };
 
 struct Summary {
-  static constexpr uint32_t kVersion = 6;  // raise it with every change of the tables or of what is found
+  static constexpr uint32_t kVersion = 7;  // raise it with every change of the tables or of what is found
 
   std::string soname, interpreter, rpath, runpath;
   std::vector<std::string> needed;

@@ -143,7 +143,10 @@ bool is_sound(const Summary& s) {
          all_good(s.code_references) && all_good(s.start) && all_good(s.finish) && all_good(s.personalities) &&
          all_good(s.resolvers) && std::all_of(s.calls.begin(), s.calls.end(), [](uint16_t c) { return c < 512; }) &&
          std::all_of(s.data_references.begin(), s.data_references.end(), symbol_good) &&
-         std::all_of(s.pointers.begin(), s.pointers.end(), symbol_good) &&
+         std::all_of(s.pointers.begin(), s.pointers.end(),
+                     [&](const SummaryPointer& p) {
+                       return symbol_good(p) && (p.function == kNoIndex || p.function < functions);
+                     }) &&
          std::all_of(s.copies.begin(), s.copies.end(), symbol_good);
 }
 

@@ -130,7 +130,10 @@ class FrameInterpreter {
   void restore(uint64_t reg) {
     if (reg < kDwarfRegisters) row.registers[reg] = initial_.registers[reg];
   }
-  int64_t factored(uint64_t number) const { return static_cast<int64_t>(number) * common_.data_alignment; }
+  // Numbers of a file may be of any size: what does not fit wraps.
+  int64_t factored(uint64_t number) const {
+    return static_cast<int64_t>(number * static_cast<uint64_t>(common_.data_alignment));
+  }
   // Goes on to the place from which the next instructions hold; past the address nothing counts any more.
   bool advance(uint64_t delta) {
     here_ += delta * common_.code_alignment;
@@ -203,7 +206,7 @@ bool FrameInterpreter::apply_cfa(uint8_t instruction, DwarfCursor& cursor) {
       return true;
     case 0x12:  // def_cfa_sf
       reg = cursor.take_leb();
-      define_cfa(reg, cursor.take_signed_leb() * common_.data_alignment);
+      define_cfa(reg, factored(static_cast<uint64_t>(cursor.take_signed_leb())));
       return true;
     case 0x0d:  // def_cfa_register
       define_cfa(cursor.take_leb(), row.cfa_offset);
@@ -212,7 +215,7 @@ bool FrameInterpreter::apply_cfa(uint8_t instruction, DwarfCursor& cursor) {
       row.cfa_offset = static_cast<int64_t>(cursor.take_leb());
       return true;
     case 0x13:
-      row.cfa_offset = cursor.take_signed_leb() * common_.data_alignment;
+      row.cfa_offset = factored(static_cast<uint64_t>(cursor.take_signed_leb()));
       return true;
     case 0x0f: {  // def_cfa_expression
       uint64_t length = cursor.take_leb();
@@ -233,13 +236,13 @@ bool FrameInterpreter::apply_rule(uint8_t instruction, DwarfCursor& cursor) {
       set(reg, Kind::kAtCfa, factored(cursor.take_leb()));
       return true;
     case 0x11:
-      set(reg, Kind::kAtCfa, cursor.take_signed_leb() * common_.data_alignment);
+      set(reg, Kind::kAtCfa, factored(static_cast<uint64_t>(cursor.take_signed_leb())));
       return true;
     case 0x14:  // val_offset
       set(reg, Kind::kCfaPlus, factored(cursor.take_leb()));
       return true;
     case 0x15:
-      set(reg, Kind::kCfaPlus, cursor.take_signed_leb() * common_.data_alignment);
+      set(reg, Kind::kCfaPlus, factored(static_cast<uint64_t>(cursor.take_signed_leb())));
       return true;
     case 0x07:
       set(reg, Kind::kUndefined, 0);

@@ -75,6 +75,9 @@ Result<std::string> read_file(const std::string& path, size_t limit) {
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return tl::unexpected(io_error("read", path));
   std::string bytes;
+  struct stat facts {};
+  if (::fstat(file.get(), &facts) == 0 && S_ISREG(facts.st_mode) && static_cast<size_t>(facts.st_size) <= limit)
+    bytes.reserve(static_cast<size_t>(facts.st_size));
   char block[65536];
   for (;;) {
     ssize_t n = ::read(file.get(), block, sizeof block);

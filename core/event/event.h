@@ -21,6 +21,12 @@ struct EventFrame {
   bool operator==(const EventFrame&) const = default;
 };
 
+// One frame of native code, where there are no frames of libraries.
+struct NativePlace {
+  std::string function, file;  // exported name, symbol, or sub_ADDRESS
+  bool operator==(const NativePlace&) const = default;
+};
+
 // A refused attempt to get around the guard: not judged, so no grant allows it.
 inline constexpr std::string_view kTamperRole = "tamper";
 
@@ -44,7 +50,8 @@ struct Event {
   std::string library_purl, library_path;  // the innermost culprit
   std::vector<Culprit> culprits;
   std::string caller;
-  std::vector<EventFrame> stack;  // innermost first, consecutive equal entries merged
+  std::vector<EventFrame> stack;    // innermost first, consecutive equal entries merged
+  std::vector<NativePlace> native;  // innermost first; of a native program's call that is not on the whitelist
   std::string right_name, right_group;
   int right_nr = -1;  // system call number; -1 for runtime operations
   std::string policy_digest;

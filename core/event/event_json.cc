@@ -50,6 +50,8 @@ void read_parts(const json& object, Event& event) {
     for (const json& culprit : *culprits) event.culprits.push_back({text(culprit, "purl"), text(culprit, "role")});
   if (auto stack = object.find("stack"); stack != object.end())
     for (const json& frame : *stack) event.stack.push_back({text(frame, "purl"), text(frame, "frame")});
+  if (auto native = object.find("native"); native != object.end())
+    for (const json& place : *native) event.native.push_back({text(place, "function"), text(place, "file")});
   if (auto policy = object.find("policy"); policy != object.end()) {
     event.policy_digest = text(*policy, "digest");
     event.grant = text(*policy, "grant");
@@ -115,6 +117,8 @@ std::string to_json_line(const Event& event) {
     put(entry, "frame", frame.frame);
     object["stack"].push_back(std::move(entry));
   }
+  for (const NativePlace& place : event.native)
+    object["native"].push_back(ordered_json{{"function", place.function}, {"file", place.file}});
   if (!event.right_name.empty()) object["right"] = right_of(event);
   if (!event.policy_digest.empty()) object["policy"]["digest"] = event.policy_digest;
   if (!event.grant.empty()) object["policy"]["grant"] = event.grant;

@@ -7,6 +7,7 @@
 #include "core/live/native_stack.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 #include "core/backend/notify/native_map.h"
@@ -141,6 +142,19 @@ NativeStack Walker::walk(uint64_t pc, uint64_t sp) {
 }
 
 }  // namespace
+
+std::string function_name(const NativeFrame& frame) {
+  std::string_view best;
+  auto rank = [](std::string_view name) { return std::pair(name.find_first_not_of('_'), name.size()); };
+  for (const NamedRange& named : frame.file->image.functions) {
+    if (named.range.begin != frame.function || named.name.empty()) continue;
+    if (best.empty() || rank(named.name) < rank(best)) best = named.name;
+  }
+  if (!best.empty()) return std::string(best);
+  char text[32];
+  std::snprintf(text, sizeof text, "sub_%llx", static_cast<unsigned long long>(frame.function));
+  return text;
+}
 
 NativeStack read_native_stack(pid_t tid, AddressSpace& space, ProcessMemory& memory) {
   Position position;

@@ -29,6 +29,9 @@ struct NativeStack {
 };
 
 // Empty and not whole: the thread is gone or runs.
+// Exported name, symbol, or sub_ADDRESS.
+std::string function_name(const NativeFrame& frame);
+
 NativeStack read_native_stack(pid_t tid, AddressSpace& space, ProcessMemory& memory);
 
 }  // namespace libguard

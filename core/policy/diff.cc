@@ -175,7 +175,11 @@ std::string calls_beyond(const Policy& a, const Policy& b, Phase phase) {
 
 }  // namespace
 
-Diff diff_profiles(const Profile& a, const Profile& b) { return compare(view_of(a), view_of(b)); }
+Diff diff_profiles(const Profile& a, const Profile& b) {
+  Diff diff = compare(view_of(a), view_of(b));
+  diff.calls = diff_calls(a, b);
+  return diff;
+}
 
 Diff diff_policies(const Rules& a, const Rules& b) {
   Diff diff = compare(view_of(a), view_of(b));
@@ -226,7 +230,7 @@ std::string to_text(const Diff& diff) {
   };
   quiet(diff.new_libraries, "new");
   quiet(diff.gone_libraries, "gone");
-  return text;
+  return text + to_text(diff.calls);
 }
 
 std::string to_json(const Diff& diff) {
@@ -243,6 +247,14 @@ std::string to_json(const Diff& diff) {
     change["names"] = line.names;
     change["dangerous"] = line.dangerous;
     object["changes"].push_back(std::move(change));
+  }
+  object["calls"] = ordered_json::array();
+  for (const CallChange& call : diff.calls) {
+    ordered_json change{{"program", call.program}, {"change", call.added ? "new" : "gone"}, {"call", call.call}};
+    if (!call.phase.empty()) change["phase"] = call.phase;
+    change["way"] = call.way;
+    change["dangerous"] = call.dangerous;
+    object["calls"].push_back(std::move(change));
   }
   return object.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }

@@ -81,9 +81,12 @@ std::string warning_of(const Event& event) {
 std::string stack_block(const Event& event) {
   std::string text;
   for (const EventFrame& frame : event.stack) {
+    if (!event.native.empty()) break;  // a native program: its one entry has no name
     std::string name = printable(frame.frame, 200);
     text += "    " + (name.empty() ? "(no name)" : name) + "  " + printable(frame.purl, 200) + "\n";
   }
+  for (const NativePlace& place : event.native)
+    text += "    " + printable(place.function, 200) + "  " + printable(place.file, 200) + "\n";
   return text.empty() ? "    (no frames: a native program)\n" : text;
 }
 

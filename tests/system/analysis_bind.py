@@ -8,10 +8,11 @@ import struct
 import subprocess
 import time
 
-from analysis_processes import QUIET, children, free_port, stop, wait_for
+from analysis_processes import QUIET, certificate, children, free_port, over_tls, stop, wait_for
 
 CONFIGURATION = """
-options {{ directory "{d}"; listen-on port {p} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; pid-file "{d}/pid"; recursion yes;
+tls own {{ cert-file "{c}"; key-file "{k}"; }};
+options {{ listen-on port {t} tls own {{ 127.0.0.1; }}; directory "{d}"; listen-on port {p} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; pid-file "{d}/pid"; recursion yes;
   dnssec-validation no; allow-query {{ any; }}; allow-transfer {{ any; }}; forward only; forwarders {{ 127.0.0.1 port 1; }};
   session-keyfile "{d}/session.key"; managed-keys-directory "{d}"; querylog yes; statistics-file "{d}/statistics"; }};
 controls {{ }};
@@ -74,8 +75,9 @@ def requests(port):
 
 
 def bind9(tracer, directory):
-    port = free_port()
-    for name, text in (("named.conf", CONFIGURATION.format(d=directory, p=port)), ("zone", ZONE)):
+    port, tls = free_port(), free_port()
+    key, cert = certificate(directory)
+    for name, text in (("named.conf", CONFIGURATION.format(d=directory, p=port, t=tls, c=cert, k=key)), ("zone", ZONE)):
         with open(os.path.join(directory, name), "w", encoding="ascii") as file:
             file.write(text)
     os.chmod(directory, 0o777)
@@ -87,6 +89,9 @@ def bind9(tracer, directory):
         requests(port)
         time.sleep(1.5)  # at rest
         requests(port)
+        packet = query("big.example.test", TXT)
+        if not over_tls(tls, struct.pack(">H", len(packet)) + packet):
+            raise RuntimeError("named did not answer over TLS")
         for pid in children(process.pid):
             os.kill(pid, signal.SIGHUP)  # reads everything anew
         time.sleep(1.5)

@@ -8,9 +8,9 @@ import signal
 import subprocess
 import time
 
-from analysis_processes import QUIET, ask_in_turn, ask_oddly, children, free_port, serve, stop, wait_for
+from analysis_processes import QUIET, ask_in_turn, ask_oddly, certificate, children, free_port, over_tls, serve, stop, wait_for
 
-MODULES = "accesslog auth authn_file dirlisting extforward proxy ssi status userdir".split()
+MODULES = "accesslog auth authn_file dirlisting extforward openssl proxy ssi status userdir".split()
 # ssi.exec is a program of the server's own.
 CONFIGURATION = """
 server.modules = ("mod_rewrite", "mod_redirect", "mod_access", "mod_alias", "mod_setenv", "mod_expire", "mod_simple_vhost",
@@ -40,6 +40,7 @@ $HTTP["url"] =~ "^/proxy/" {{ proxy.server = ("" => (("host" => "127.0.0.1", "po
 $HTTP["url"] =~ "^/dead/" {{ proxy.server = ("" => (("host" => "127.0.0.1", "port" => 1))) }}
 $HTTP["url"] =~ "^/expires/" {{ expire.url = ("" => "access 1 hours") }}
 $SERVER["socket"] == "{d}/socket" {{ }}
+$SERVER["socket"] == "127.0.0.1:{t}" {{ ssl.engine = "enable" ssl.pemfile = "{c}" ssl.privkey = "{k}" }}
 """
 
 
@@ -48,7 +49,8 @@ def lighttpd_modules():
 
 
 def lighttpd(tracer, directory):
-    backend, port = serve(directory), free_port()
+    backend, port, tls = serve(directory), free_port(), free_port()
+    key, cert = certificate(directory)
     root = os.path.join(directory, "root")
     for folder in (root, os.path.join(root, "list"), os.path.join(root, "private"), os.path.join(directory, "upload")):
         os.makedirs(folder, exist_ok=True)
@@ -62,7 +64,7 @@ def lighttpd(tracer, directory):
         file.write("user:p\n")
     configuration = os.path.join(directory, "lighttpd.conf")
     with open(configuration, "w", encoding="ascii") as file:
-        file.write(CONFIGURATION.format(d=directory, p=port, b=backend.server_port, modules=", ".join(f'"mod_{name}"' for name in MODULES),
+        file.write(CONFIGURATION.format(d=directory, p=port, t=tls, c=cert, k=key, b=backend.server_port, modules=", ".join(f'"mod_{name}"' for name in MODULES),
                                         user='server.username = "nobody"\nserver.groupname = "nogroup"' if os.geteuid() == 0 else ""))
     process = subprocess.Popen([*tracer, "/usr/sbin/lighttpd", "-D", "-f", configuration], **QUIET)
     try:
@@ -70,6 +72,9 @@ def lighttpd(tracer, directory):
         requests(port, directory)
         time.sleep(1)  # at rest
         requests(port, directory)
+        for path in ("/", "/big.txt", "/proxy/a", "/list/", "/none"):
+            if not over_tls(tls, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()):
+                raise RuntimeError(f"lighttpd did not answer {path} over TLS")
         for pid in children(process.pid):
             os.kill(pid, signal.SIGHUP)  # logs anew
         time.sleep(1)

@@ -62,7 +62,25 @@ def certificate(directory):
     if not os.path.exists(cert):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
                         "-subj", "/CN=localhost"], check=True, **QUIET)
+        os.chmod(key, 0o644)  # servers read it again when they are no longer root
     return key, cert
+
+
+def over_tls(port, payload, seconds=2):
+    """Sends it and reads what comes; then what is no TLS, and a client that breaks off."""
+    context = ssl._create_unverified_context()
+    answer = b""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5) as plain, context.wrap_socket(plain) as client:
+            client.settimeout(seconds)
+            client.sendall(payload)
+            answer = client.recv(65536)
+    except OSError:
+        pass
+    for payload in (b"no TLS at all\r\n\r\n", b""):
+        with socket.create_connection(("127.0.0.1", port), 5) as plain:
+            plain.sendall(payload)
+    return answer
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 
-from analysis_processes import QUIET, children, free_port, serve, stop, wait_for
+from analysis_processes import QUIET, certificate, children, free_port, over_tls, serve, stop, wait_for
 from analysis_bind import bind9
 from analysis_lighttpd import lighttpd, lighttpd_modules
 from analysis_web_servers import apache2, apache_modules, nginx
@@ -153,12 +153,16 @@ def python_extensions():
 
 
 def memcached(tracer, directory):
-    port = free_port()
+    port, tls = free_port(), free_port()
+    key, cert = certificate(directory)
     user = ["-u", "nobody"] if os.geteuid() == 0 else []
-    process = subprocess.Popen([*tracer, "/usr/bin/memcached", "-l", "127.0.0.1", "-p", str(port), "-U", str(port), "-m", "8",
-                                "-vv", *user], cwd=directory, **QUIET)
+    process = subprocess.Popen([*tracer, "/usr/bin/memcached", "-l", f"notls:127.0.0.1:{port},127.0.0.1:{tls}", "-U", str(port), "-m", "8",
+                                "-Z", "-o", f"ssl_chain_cert={cert},ssl_key={key}", "-vv", *user], cwd=directory, **QUIET)
     try:
         wait_for(port)
+        for command in (b"set t 0 0 1\r\n1\r\n", b"get t\r\n", b"refresh_certs\r\n", b"get t\r\n"):
+            if not over_tls(tls, command):
+                raise RuntimeError(f"memcached did not answer {command} over TLS")
         value = b"v" * 100_000
         script = [b"set a 0 0 100000\r\n" + value + b"\r\n", b"get a b c\r\n", b"add a 0 0 1\r\nx\r\n", b"append a 0 0 1\r\nx\r\n",
                   b"set n 0 0 1\r\n5\r\n", b"incr n 3\r\n", b"decr n 1\r\n", b"gets a\r\n", b"touch a 10\r\n", b"delete n\r\n", b"stats\r\n",
@@ -195,16 +199,25 @@ def memcached(tracer, directory):
         stop(process, (signal.SIGINT, signal.SIGTERM, signal.SIGKILL))
 
 
-def redis(tracer, directory, program="/usr/bin/redis-server", threads=True):
-    """`threads`: versions before 6 have none for clients."""
-    port = free_port()
+def redis(tracer, directory, program="/usr/bin/redis-server", threads=True, tls=True):
+    """`threads`: versions before 6 have none for clients. `tls`: not all were built with it."""
+    port, tls_port = free_port(), free_port()
+    key, cert = certificate(directory)
+    secure = ["--tls-port", str(tls_port), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert,
+              "--tls-auth-clients", "no"] if tls else []
     several = ["--io-threads", "2", "--io-threads-do-reads", "yes"] if threads else []
     process = subprocess.Popen([*tracer, program, "--port", str(port), "--bind", "127.0.0.1", "--dir", directory,
-                                "--appendonly", "yes", "--save", "60 1", *several,
+                                "--appendonly", "yes", "--save", "60 1", *several, *secure,
                                 "--unixsocket", os.path.join(directory, "redis.sock"), "--logfile", os.path.join(directory, "log"),
                                 "--maxmemory", "50mb", "--activedefrag", "no"], cwd=directory, **QUIET)
     try:
         wait_for(port)
+        if tls and not over_tls(tls_port, b"SET t 1\r\nGET t\r\n"):
+            raise RuntimeError("redis did not answer over TLS")
+        with socket.socket(socket.AF_UNIX) as local:
+            local.connect(os.path.join(directory, "redis.sock"))
+            local.sendall(b"PING\r\nQUIT\r\n")
+            local.recv(100)
         with socket.create_connection(("127.0.0.1", port), 60) as client:
             client.settimeout(60)
             for command in ("SET a 1", "GET a", "INCR a", "LPUSH l x y z", "BRPOP l 1", "ZADD z 1 a 2 b", "ZRANGE z 0 -1", "EXPIRE a 10",
@@ -212,13 +225,15 @@ def redis(tracer, directory, program="/usr/bin/redis-server", threads=True):
                             "DEBUG SLEEP 0.1", "MEMORY DOCTOR", "SAVE", "CONFIG REWRITE", "SUBSCRIBE c", "UNSUBSCRIBE c", "MONITOR", "RESET",
                             "FLUSHALL ASYNC", "XADD s * f v", "XREAD COUNT 1 STREAMS s 0", "SCRIPT FLUSH", "ACL LIST", "LATENCY DOCTOR",
                             "REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "CONFIG SET appendonly no", "CONFIG SET appendonly yes",
-                            f"CONFIG SET port {free_port()}", "OBJECT HELP", "NOSUCH"):
+                            f"CONFIG SET port {free_port()}", f"CONFIG SET tls-cert-file {cert}", "OBJECT HELP", "NOSUCH"):
                 client.sendall(command.encode() + b"\r\n")
                 time.sleep(0.05)
                 client.recv(1_000_000)
             for i in range(200):
                 client.sendall(f"SET k{i} {'v' * 2000}\r\n".encode())
             client.recv(10_000)
+            if tls:
+                over_tls(tls_port, b"GET t\r\n")
             time.sleep(3)
             client.sendall(b"SHUTDOWN SAVE\r\n")
             process.wait(60)

@@ -28,6 +28,7 @@ Event sample() {
   event.culprits = {{"pkg:pypi/simple-library@1.0", "caller"}, {"pkg:pypi/flask@3.0.0", "stack"}};
   event.caller = "pkg:pypi/simple-library@1.0";
   event.stack = {{"runtime", "subprocess.Popen._execute_child"}, {"pkg:pypi/simple-library@1.0", "simple_library.out"}};
+  event.native = {{"execve", "/usr/lib/libc.so.6"}, {"sub_51af0", "/usr/sbin/server"}};
   event.right_name = "execve";
   event.right_group = "@exec";
   event.right_nr = 59;

@@ -133,6 +133,42 @@ TEST_F(Texts, DiffOfAnUpgrade) {
   EXPECT_EQ(to_text(diff_profiles(before, before)), "");
 }
 
+TEST_F(Texts, DiffOfWholePrograms) {
+  auto version = [](const std::string& program, const std::vector<std::string>& rights) {
+    Profile profile;
+    profile.target.everyday = true;
+    for (Phase phase : kEveryPhase) {
+      for (const std::string& right : rights) {
+        if (phase == Phase::kServing && right == "listen") continue;
+        Observation seen;
+        seen.caller = seen.direct = "pkg:generic/server";
+        seen.libraries = {seen.caller};
+        seen.program = program;
+        seen.phase = phase;
+        seen.right = *find_right(right);
+        seen.count = 1;
+        seen.stack = {"pkg:deb/debian/libc6|" + right, "pkg:generic/server|sub_10", "pkg:generic/server|main"};
+        profile.observations.push_back(seen);
+      }
+    }
+    profile.derive();
+    return profile;
+  };
+  Profile before = version("/opt/1/server", {"openat", "openat:write", "accept", "execve"});
+  Profile after = version("/opt/2/server", {"openat:write", "accept", "accept4", "listen"});
+  Diff diff = diff_profiles(before, after);
+  EXPECT_EQ(to_text(diff.calls),
+            "calls of server, and a way to each\n"
+            "  +   accept4: main > sub_10 > accept4\n"
+            "  +   listen in init only: main > sub_10 > listen\n"
+            "  - ! execve: main > sub_10 > execve\n");
+  auto json = nlohmann::json::parse(to_json(diff));
+  EXPECT_EQ(json["calls"][1]["phase"], "init");
+  EXPECT_EQ(json["calls"][2]["way"], (std::vector<std::string>{"main", "sub_10", "execve"}));
+  after.target.everyday = false;  // then most calls were not looked at
+  EXPECT_TRUE(diff_profiles(before, after).calls.empty());
+}
+
 TEST_F(Texts, DiffOfPolicies) {
   Profile profile = service();
   std::string text = new_text(profile);
