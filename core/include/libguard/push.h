@@ -13,8 +13,9 @@
  *   lg_enter(push, &before, site);   ...   lg_leave(push, &before);
  *
  * A leave restores what its enter found, whatever happened between: frames that a jump or an exception skipped are
- * popped with it. Until then they count as still there: the stack may be too large, never too small. Who catches a jump
- * says lg_leave and lg_enter again.
+ * popped with it. Until then they count as still there: the stack may be too large, never too small. Their innermost is
+ * still the caller of whatever is called from deeper down than its own frame was, and so is judged for what others do;
+ * a call from above it has an unknown caller. Who catches a jump says lg_leave and lg_enter again: then all is right.
  */
 #ifndef LIBGUARD_PUSH_H
 #define LIBGUARD_PUSH_H
