@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Refusing: the verdict that sys_enter left in the thread, told where the kernel asks for permission.
+/* Refusing: the verdict that sys_enter left for the thread, told where the kernel asks for permission.
  *
  * Way:     verdict -> *action*.
  * Thread:  the thread that makes the call.
@@ -17,31 +17,65 @@
 
 #define LG_LARGEST_ERRNO 4095
 
+/* A verdict was lost: no judged call of a guarded process passes any more. */
+static __always_inline int lg_refuse_judged(struct task_struct *task)
+{
+  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+  __u32 zero = 0, nr = (__u32)regs->orig_ax;
+  struct lg_settings *set = bpf_map_lookup_elem(&settings, &zero);
+
+  return set && lg_process_of(task) && set->want[nr & 511] & LG_WANT_RIGHT ? -1 : 0;
+}
+
 /* Refused only while the call is still the one that was judged: a later call may be one that nobody looked at. */
 static __always_inline int lg_hook_answer(void)
 {
   struct task_struct *task = bpf_get_current_task_btf();
-  struct lg_kernel_thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+  __u32 tid = task->pid;
+  struct lg_refusal *refusal = bpf_map_lookup_elem(&refusals, &tid);
   struct lg_kernel_counts *counted;
   struct pt_regs *regs;
   int error;
 
-  if (!thread || !thread->denied)
-    return 0;
+  if (!refusal)
+    return lg_refuses_all ? lg_refuse_judged(task) : 0;
   regs = (struct pt_regs *)bpf_task_pt_regs(task);
-  if (regs->orig_ax + 1 != thread->denied)
+  if (regs->orig_ax + 1 != refusal->call)
     return 0;
   counted = lg_counts_here();
   if (counted)
     lg_count(counted, hook_denied);
   /* From 6.12 on the verifier wants to see that the answer is an errno; it loses the bounds of what is negated. */
-  error = thread->error;
+  error = refusal->error;
   if (error >= 0)
     return -1;
   LG_OPAQUE(error);
   if (error < -LG_LARGEST_ERRNO)
     return -1;
   return error;
+}
+
+/* The last resort before notify: programs of the root cgroup, whose sockets are all there are. One of them is asked
+ * before a call does anything and for every kind of socket: the one for setsockopt. Those for bind, connect and sendmsg
+ * know two families only, that for getsockopt is asked when it has been answered. They are not told which call it is:
+ * a thread whose last judged call was a refused setsockopt is in that call, because each is judged.
+ */
+static __always_inline int lg_cgroup_answer(__u32 nr)
+{
+  struct task_struct *task = bpf_get_current_task_btf();
+  __u32 tid = task->pid, tgid = task->tgid;
+  struct lg_refusal *refusal = bpf_map_lookup_elem(&refusals, &tid);
+  struct lg_kernel_counts *counted;
+
+  if (!refusal)
+    return !(lg_refuses_all && bpf_map_lookup_elem(&processes, &tgid));
+  if (refusal->call != nr + 1)
+    return 1;
+  counted = lg_counts_here();
+  if (counted)
+    lg_count(counted, hook_denied);
+  bpf_set_retval(refusal->error);
+  return 0;
 }
 
 #define LG_HOOK(name)                        \

@@ -10,6 +10,18 @@
 
 #include "bpf/scratch.h"
 
+/* Is the program area still there, and in which epoch? Once per walk, before any address of the hello is used. */
+static __always_inline int lg_open_area(struct lg_look *look, __u32 image_number)
+{
+  struct lg_scratch *s = look->s;
+
+  if (LG_READ(0, s->area, sizeof(s->area), look->image->area) || s->area[0] != look->image->nonce[0] ||
+      s->area[1] != look->image->nonce[1])
+    return 0;
+  s->epoch = s->area[2] + ((__u64)image_number << 40) + look->thread->salt;
+  return 1;
+}
+
 /* Whose entry is this code's? Read from the program area, remembered while the epoch stands. A page of the table that
  * is not in memory holds no entry, as a rule because nothing was ever written there: the code is untold.
  */

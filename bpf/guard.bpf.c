@@ -5,6 +5,7 @@
 // Thread:  the thread that makes the call, with preemption off.
 // Failure: what is missing inside the guard is `unknown`; losses are counted; see bpf/maps.h.
 #include "bpf/deny.h"
+#include "bpf/probes.h"
 #include "bpf/record.h"
 
 /* The stages below are global functions: the verifier checks each by itself, so that paths do not multiply. Each finds
@@ -103,7 +104,7 @@ static __always_inline void lg_look_at(struct lg_look *look, struct task_struct 
   __u32 phase = process->phase == LG_INIT ? LG_INIT : LG_SERVING;
   __u32 judged = set->judged[phase][word] >> bit & 1, counted = set->counted[word] >> bit & 1;
 
-  look->thread->denied = 0;
+  lg_forget_refusal(look, task->pid);
   if (!judged && !counted && !birth)
     return;
   s->call.nr = nr;
@@ -186,6 +187,7 @@ int BPF_PROG(lg_on_fork, struct task_struct *maker, struct task_struct *child)
   if (!to)
     return 0; /* made at its first call, with `unknown` inherited */
   to->image = process->image;
+  to->met = 1;
   if (!from || !lg_noted_clone(from)) {
     lg_set_add(&to->inherited, LG_UNKNOWN);
     lg_count(counted, unknown_makers);
@@ -197,6 +199,8 @@ int BPF_PROG(lg_on_fork, struct task_struct *maker, struct task_struct *child)
     return 0;
   }
   lg_begin_process(to, from);
+  if (from->fed && !to->borrows)
+    lg_fork_feed(to, maker, child);
   if (handoff)
     bpf_map_update_elem(&handoffs, &child_tid, handoff, BPF_ANY);
   return 0;
@@ -223,6 +227,7 @@ int BPF_PROG(lg_on_exec, struct task_struct *task, int old_pid, struct linux_bin
     lg_begin_program(thread, handoff);
   bpf_map_delete_elem(&handoffs, &old_tid);
   bpf_map_delete_elem(&handoffs, &tid);
+  bpf_task_storage_delete(&feeds, task);
   process->parent_image = process->image;
   process->phase = LG_INIT;
   process->flags = LG_PROCESS_ADOPTED; /* its one thread may start without storage */
@@ -238,6 +243,7 @@ int BPF_PROG(lg_on_exit, struct task_struct *task)
   if (!lg_process_of(task))
     return 0;
   bpf_map_delete_elem(&handoffs, &tid);
+  bpf_map_delete_elem(&refusals, &tid);
   if (BPF_CORE_READ(task, signal, live.counter) == 0)
     bpf_map_delete_elem(&processes, &tgid);
   return 0;
@@ -274,5 +280,12 @@ LG_HOOK(task_setnice)
 LG_HOOK(task_setscheduler)
 LG_HOOK(task_setrlimit)
 LG_HOOK(task_setioprio)
+
+SEC("?cgroup/setsockopt")
+int lg_cgroup_socket_setsockopt(struct bpf_sockopt *option)
+{
+  option->optlen = 0; /* the option as it is */
+  return lg_cgroup_answer(LG_NR_setsockopt);
+}
 
 char lg_license[] SEC("license") = "Dual MIT/GPL";

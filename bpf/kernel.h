@@ -14,6 +14,7 @@
 #define LG_KERNEL_PROCESSES 131072
 #define LG_KERNEL_IMAGES 8192
 #define LG_KERNEL_HANDOFFS 4096
+#define LG_KERNEL_REFUSALS 131072
 #define LG_KERNEL_STATES 16384
 #define LG_KERNEL_PAIRS 65536
 #define LG_KERNEL_FUNCTIONS 16384
@@ -32,6 +33,7 @@ enum lg_image_kind {
   LG_IMAGE_STARTUP = 2, /* a language runtime before its hello */
   LG_IMAGE_CPYTHON = 3, /* greeted */
   LG_IMAGE_PUSHES = 4,  /* greeted: it says itself in which library it is */
+  LG_IMAGE_FED = 5,     /* greeted CPython whose probes push and pop */
 };
 
 /* One program, from exec to exec. Written by the supervisor. */
@@ -50,6 +52,7 @@ LG_ASSERT_SIZE(struct lg_image, 152);
 
 /* One guarded process. Written by the kernel; the supervisor puts in the first one. */
 #define LG_PROCESS_ADOPTED 1u /* its first thread existed before the guard */
+#define LG_PROCESS_UNFED 2u   /* a push or pop was lost: its stacks are `unknown` until exec */
 struct lg_kernel_process {
   __u32 image, parent_image;
   __u32 phase;
@@ -70,6 +73,12 @@ struct lg_settings {
   __u64 counted[LG_MAX_RIGHTS / 64];           /* rights that the kernel counts (recording) */
   __s32 error;                                 /* of what hooks refuse, above 0 */
   __u32 pad;
+};
+
+/* The verdict of a call that hooks refuse. Written and read by the kernel. */
+struct lg_refusal {
+  __u32 call;  /* 1 + its number */
+  __s32 error; /* below 0 */
 };
 
 /* Whom calls are made as, without the parts that one image or one right fixes. Written by the kernel, interned. */
@@ -135,7 +144,7 @@ struct lg_kernel_counts {
   __u64 calls, judged, walks, frames, searches, search_faults;
   __u64 faults, table_faults, truncated, no_state, unknown_frames, unordered;
   __u64 states_lost, pairs_lost, events_lost, threads_lost, processes_lost, unknown_makers, no_hello;
-  __u64 denied, hook_denied, pushes_lost;
+  __u64 denied, hook_denied, pushes_lost, refusals_lost, fed, pushes, feeds_lost;
 };
 
 #endif

@@ -18,6 +18,8 @@
 
 __u32 lg_last_image = LG_FIRST_IMAGE - 1; /* written by the kernel */
 __u32 lg_overflowed;                      /* 1: a process found no room in the map */
+__u32 lg_refuses_all;                     /* 1: a refusal found no room */
+__u32 lg_refused_unnoted;                 /* 1: a thread was refused a call and does not know it */
 struct lg_image lg_no_image;              /* of a program that nobody looked at yet */
 struct lg_kernel_process lg_lost_process = {.image = ~0u};
 
@@ -32,19 +34,19 @@ static __always_inline struct lg_kernel_process *lg_process_of(struct task_struc
   return bpf_task_storage_get(&threads, task, 0, 0) ? &lg_lost_process : 0;
 }
 
-/* What is remembered of a guarded thread; null: no memory for it. */
+/* What is remembered of a guarded thread; null: no memory for it, or out of reach just now. */
 static __always_inline struct lg_kernel_thread *lg_thread_of(struct task_struct *task,
                                                              struct lg_kernel_process *process,
                                                              struct lg_kernel_counts *counted)
 {
-  struct lg_kernel_thread *thread = bpf_task_storage_get(&threads, task, 0, 0);
+  struct lg_kernel_thread *thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
   if (!thread) {
-    thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-    if (!thread) {
-      lg_count(counted, threads_lost);
-      return 0;
-    }
+    lg_count(counted, threads_lost);
+    return 0;
+  }
+  if (!thread->met) {
+    thread->met = 1;
     if (!(process->flags & LG_PROCESS_ADOPTED) || task->pid != task->tgid) {
       lg_set_add(&thread->inherited, LG_UNKNOWN);
       lg_count(counted, unknown_makers);
@@ -52,7 +54,7 @@ static __always_inline struct lg_kernel_thread *lg_thread_of(struct task_struct 
   }
   if (thread->image != process->image) {
     thread->image = process->image;
-    thread->had_state = 0;
+    thread->had_state = thread->fed = 0;
     thread->state = 0;
   }
   return thread;
@@ -135,7 +137,8 @@ static __always_inline void lg_begin_program(struct lg_kernel_thread *thread, co
 {
   thread->maker = thread->noted ? lg_maker_from(&thread->note, handoff, (__u16)thread->maker) : 0;
   __builtin_memset(&thread->inherited, 0, sizeof(thread->inherited));
-  thread->borrows = thread->noted = thread->denied = 0;
+  thread->borrows = thread->noted = 0;
+  thread->met = 1;
 }
 
 #endif

@@ -28,8 +28,9 @@ struct lg_kernel_thread {
   __u32 noted;          /* 1 + number of the call that `note` was taken at */
   __u32 note_flags;     /* of that clone */
   struct lg_stack note; /* what a task made by this call goes on with */
-  __u32 denied;         /* 1 + number of the call that hooks refuse */
-  __s32 error; /* below 0 */
+  __u32 met;     /* 1: `inherited` is what it should be */
+  __u32 refused; /* 1: there may be an entry among the refusals */
+  __u32 fed;     /* 1: a probe pushed: there must be a feed */
   __u64 salt; /* makes the cache of a thread without storage of its own good for one call */
   struct lg_code_memory cache[LG_CODE_CACHE];
 };
@@ -67,6 +68,17 @@ struct {
   __type(key, __u32);
   __type(value, struct lg_handoff);
 } handoffs SEC(".maps");
+
+/* By tid: the call that hooks refuse. Written and removed by the kernel. In no task storage, whose look-ups may fail on
+ * Linux 6.1 with preemption: what is not found there must not pass. Full: `lg_refuses_all` is set, and hooks refuse every
+ * judged call of every guarded process from then on. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, LG_KERNEL_REFUSALS);
+  __type(key, __u32);
+  __type(value, struct lg_refusal);
+} refusals SEC(".maps");
 
 /* Function cells of the policy. Written by the supervisor, read by the kernel. Full: the function is not known. */
 struct {

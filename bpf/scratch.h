@@ -69,6 +69,7 @@ struct lg_look {
   struct lg_image *image;
   struct lg_kernel_thread *thread;
   struct lg_kernel_counts *counts;
+  struct lg_feed *feed; /* of the thread, if it is fed */
 };
 
 /* Stands for a thread that could not be remembered: `unknown`, and nothing cached beyond this call. */
@@ -77,7 +78,7 @@ static __always_inline struct lg_kernel_thread *lg_lost_thread(struct lg_scratch
   struct lg_kernel_thread *lost = &s->lost;
 
   lg_set_add(&lost->inherited, LG_UNKNOWN);
-  lost->had_state = 1;
+  lost->had_state = lost->refused = 1;
   lost->state = 0;
   lost->salt = bpf_ktime_get_ns() | 1ull << 63;
   return lost;

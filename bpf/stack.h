@@ -134,16 +134,16 @@ static __always_inline void lg_find_states(struct lg_look *look)
     s->flags |= LG_STACK_TRUNCATED;
 }
 
-/* Is the program area still there, and in which epoch? Once per walk, before any address of the hello is used. */
-static __always_inline int lg_open_area(struct lg_look *look, __u32 image_number)
+/* For the next call. With several interpreters a thread may get a stack in any at any time: search at each call. */
+static __always_inline void lg_keep_state(struct lg_look *look)
 {
   struct lg_scratch *s = look->s;
 
-  if (LG_READ(0, s->area, sizeof(s->area), look->image->area) || s->area[0] != look->image->nonce[0] ||
-      s->area[1] != look->image->nonce[1])
-    return 0;
-  s->epoch = s->area[2] + ((__u64)image_number << 40) + look->thread->salt;
-  return 1;
+  if (s->cached || s->search.found_count != 1 || s->search.interpreters_seen != 1)
+    return;
+  look->thread->state = s->search.found[0];
+  look->thread->link = s->link;
+  look->thread->interpreters = s->search.first_interpreter;
 }
 
 #endif

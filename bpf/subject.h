@@ -8,6 +8,7 @@
 #ifndef LIBGUARD_BPF_SUBJECT_H
 #define LIBGUARD_BPF_SUBJECT_H
 
+#include "bpf/feed.h"
 #include "bpf/pushes.h"
 
 /* What the walk left in the scratch, as struct lg_stack. */
@@ -39,29 +40,31 @@ static __always_inline void lg_reduce(struct lg_look *look)
     stack->flags |= LG_STACK_TRAMPOLINE;
 }
 
-/* Walks the interpreter's frames of the calling thread into the subject's stack. */
-static __always_inline void lg_walk(struct lg_look *look, __u64 thread_pointer, __u32 image_number)
+/* Before any frame is taken; 0: the program cannot be read. */
+static __always_inline int lg_begin_stack(struct lg_look *look, __u64 thread_pointer, __u32 image_number)
 {
   struct lg_scratch *s = look->s;
 
-  lg_count(look->counts, walks);
   lg_empty_stack(&s->call.subject.stack);
   s->depth = s->flags = s->stacks = s->unplaced = 0;
   s->page_low = s->page_high = 0;
   s->caller_place = s->trampoline_place = ~0ull;
   s->thread_pointer = thread_pointer;
-  if (!lg_open_area(look, image_number)) {
-    s->flags = LG_STACK_FAULT;
+  if (lg_open_area(look, image_number))
+    return 1;
+  s->flags = LG_STACK_FAULT;
+  return 0;
+}
+
+/* Walks the interpreter's frames of the calling thread into the subject's stack. */
+static __always_inline void lg_walk(struct lg_look *look, __u64 thread_pointer, __u32 image_number)
+{
+  lg_count(look->counts, walks);
+  if (!lg_begin_stack(look, thread_pointer, image_number))
     return lg_reduce(look);
-  }
   lg_find_states(look);
   bpf_loop(LG_MAX_THREAD_STATES, lg_walk_state, look, 0);
-  /* With several interpreters the thread may get a stack in any of them at any time: search at each call. */
-  if (!s->cached && s->search.found_count == 1 && s->search.interpreters_seen == 1) {
-    look->thread->state = s->search.found[0];
-    look->thread->link = s->link;
-    look->thread->interpreters = s->search.first_interpreter;
-  }
+  lg_keep_state(look);
   lg_reduce(look);
 }
 
@@ -73,8 +76,18 @@ static __always_inline void lg_count_flags(struct lg_look *look, __u32 flags)
   look->counts->unknown_frames += lg_flag(flags, LG_STACK_UNKNOWN);
 }
 
+/* The same from what its probes fed. */
+static __always_inline void lg_read_fed(struct lg_look *look, struct task_struct *task,
+                                        struct lg_kernel_process *process)
+{
+  if (lg_begin_stack(look, task->thread.fsbase, process->image))
+    lg_take_fed(look, task, process);
+  lg_reduce(look);
+}
+
 /* The stack of the calling thread, by what kind of program it is. */
-static __always_inline void lg_stack_of(struct lg_look *look, struct task_struct *task, __u32 image_number)
+static __always_inline void lg_stack_of(struct lg_look *look, struct task_struct *task,
+                                        struct lg_kernel_process *process)
 {
   struct lg_stack *stack = &look->s->call.subject.stack;
   struct lg_image *image = look->image;
@@ -93,8 +106,11 @@ static __always_inline void lg_stack_of(struct lg_look *look, struct task_struct
     return lg_fill_single(stack, LG_STARTUP, 0);
   }
   if (image->kind == LG_IMAGE_PUSHES)
-    return lg_take_pushed(look, task, image_number);
-  lg_walk(look, task->thread.fsbase, image_number);
+    return lg_take_pushed(look, task, process->image);
+  if (image->kind == LG_IMAGE_FED)
+    lg_read_fed(look, task, process);
+  else
+    lg_walk(look, task->thread.fsbase, process->image);
   lg_count_flags(look, stack->flags);
   /* Before the interpreter gave the main thread a state, the program is still starting. */
   if ((stack->flags & LG_STACK_NO_STATE) && task->pid == task->tgid && !look->thread->had_state)
@@ -109,7 +125,7 @@ static __always_inline void lg_subject_of(struct lg_look *look, struct task_stru
   __u32 tid = task->pid;
   struct lg_handoff *handoff = bpf_map_lookup_elem(&handoffs, &tid);
 
-  lg_stack_of(look, task, process->image);
+  lg_stack_of(look, task, process);
   subject->inherited = look->thread->inherited;
   __builtin_memset(&subject->native, 0, sizeof(subject->native));
   subject->spawners = process->spawners;

@@ -46,13 +46,36 @@ void leave_unlisted(const Guard& guard, RightSet& rights) {
   rights = kept;
 }
 
+// Whose probes feed the stacks; none are asked for: they are walked.
+Status choose_feed(const GuardFlags& flags, const std::vector<std::string>& command, BpfOptions& options) {
+  if (flags.feed == "walk") return {};
+  auto interpreter = interpreter_of(command.empty() ? "" : command.front());
+  if (!interpreter) return tl::unexpected(interpreter.error());
+  auto probes = read_probes(*interpreter);
+  if (!probes) return tl::unexpected(probes.error());
+  if (probes->traces_lines && !flags.record)
+    return fail(Code::kUnsupported,
+                "the probes of " + *interpreter + " tell of each call only while each line is traced",
+                "that is for 'libguard record --feed usdt'; a program that is to run is walked: leave --feed out");
+  options.feed = std::move(*probes);
+  return {};
+}
+
+Result<std::unique_ptr<Companion>> without(const GuardFlags& flags, const Error& why) {
+  if (flags.backend == "bpf" || flags.feed != "walk") return tl::unexpected(why);
+  return nullptr;
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Companion>> make_companion(const GuardFlags& flags, Guard& guard,
-                                                  std::vector<Outcome>& outcomes) {
-  if (flags.backend == "notify") return nullptr;
+Result<std::unique_ptr<Companion>> make_companion(const GuardFlags& flags, const std::vector<std::string>& command,
+                                                  Guard& guard, std::vector<Outcome>& outcomes) {
+  const Error nothing{Code::kUnsupported, "the kernel would judge no right here, so nothing needs a feed",
+                      "leave --feed out"};
+  if (flags.backend == "notify") return without(flags, nothing);
   const bool wanted = flags.backend == "bpf";
   BpfOptions options;
+  if (Status fed = choose_feed(flags, command, options); !fed) return tl::unexpected(fed.error());
   options.rights = kernel_rights(outcomes, guard.mode() == Mode::kEnforce);
   options.matrix = guard.matrix();
   options.record = guard.recording();
@@ -62,12 +85,12 @@ Result<std::unique_ptr<Companion>> make_companion(const GuardFlags& flags, Guard
   if (options.record) leave_code(options.rights);
   leave_unlisted(guard, options.rights);
   if (options.record && !flags.phases.empty() && !wanted) leave_waiting(options.rights);
+  const bool fed = options.feed.has_value();
+  if (options.rights.empty() && fed) return tl::unexpected(nothing);
   if (options.rights.empty()) return nullptr;  // nothing that the kernel could do here
   auto made = BpfCompanion::make(std::move(options), guard);
-  if (!made) {
-    if (wanted) return tl::unexpected(made.error());
-    return nullptr;
-  }
+  if (!made) return without(flags, made.error());
+  if (*made == nullptr && fed) return tl::unexpected(nothing);
   if (*made == nullptr) return nullptr;
   const RightSet& taken = (*made)->rights();
   for (Right right : taken.rights()) outcomes[number(right)] = Outcome::kAllow;

@@ -15,7 +15,7 @@
 namespace libguard {
 
 // The companion, or null if notify does all. Rights that it takes become kAllow in `outcomes`.
-Result<std::unique_ptr<Companion>> make_companion(const GuardFlags& flags, Guard& guard,
-                                                  std::vector<Outcome>& outcomes);
+Result<std::unique_ptr<Companion>> make_companion(const GuardFlags& flags, const std::vector<std::string>& command,
+                                                  Guard& guard, std::vector<Outcome>& outcomes);
 
 }  // namespace libguard

@@ -21,7 +21,8 @@ std::vector<Finding> examine_bpf(const KernelReport& kernel) {
     if (kernel.hooks[i] != HookKind::kNone)
       proved += (proved.empty() ? "" : " ") + hook_text(kernel.hooks[i], hooks()[i].name);
   if (proved.empty())
-    findings.push_back({Finding::kNote, "bpf refusing", "this kernel takes no LSM or fmod_ret program: notify refuses",
+    findings.push_back({Finding::kNote, "bpf refusing",
+                        "this kernel takes no LSM, fmod_ret or cgroup program: notify refuses",
                         "a kernel with BPF trampolines can; see docs/kernel-support.md"});
   else
     findings.push_back({Finding::kGood, "bpf refusing",

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "cli/doctor.h"
+#include "core/backend/bpf/python_probes.h"
 #include "core/backend/notify/shield.h"
 #include "core/library/python_runtime.h"
 
@@ -61,6 +62,17 @@ Finding version_finding(const std::vector<std::string>& lines) {
   return {Finding::kGood, "interpreter", answer + ", frames read by walk", ""};
 }
 
+// What `--feed usdt` would find.
+Finding probes_finding(const std::string& python) {
+  auto file = interpreter_of(python);
+  auto probes = file ? read_probes(*file) : Result<PythonProbes>(tl::unexpected(file.error()));
+  if (!probes) return {Finding::kGood, "probes", "none: only the walk knows its stacks", ""};
+  const std::string names = "function__entry, function__return";
+  if (probes->traces_lines)
+    return {Finding::kGood, "probes", names + "; whole only while each line is traced: --feed usdt of record", ""};
+  return {Finding::kGood, "probes", names + ": --feed usdt of record and run", ""};
+}
+
 // Per directory of the interpreter: what keeps it from being changed under enforce.
 void examine_code_files(const std::vector<std::string>& lines, std::vector<Finding>* findings) {
   Tree tree("/");
@@ -97,6 +109,7 @@ std::vector<Finding> examine_python(const std::string& python) {
   }
   std::vector<Finding> findings{version_finding(lines)};
   if (findings[0].state != Finding::kBad) examine_code_files(lines, &findings);
+  if (findings[0].state != Finding::kBad) findings.push_back(probes_finding(lines[0]));
   std::string gateways;
   for (size_t i = 4; i < lines.size(); i++) gateways += (gateways.empty() ? "" : ", ") + lines[i];
   if (!gateways.empty())

@@ -111,6 +111,9 @@ void add_guard_options(CLI::App* verb, GuardFlags& flags) {
   verb->add_option("--backend", flags.backend,
                    "auto: the kernel judges what it can; bpf: or fail; notify: the supervisor judges all")
       ->capture_default_str();
+  verb->add_option("--feed", flags.feed,
+                   "walk: frames are read at the call; usdt: the interpreter's own probes push and pop (root)")
+      ->capture_default_str();
   verb->add_option("--summary", flags.summary, "Write the summary of the run to this file, as JSON");
   verb->add_flag("--quiet", flags.quiet, "Nothing on stderr but errors");
 }
@@ -133,6 +136,8 @@ Result<GuardOptions> make_guard_options(const GuardFlags& flags, const std::vect
   if (flags.backend != "auto" && flags.backend != "bpf" && flags.backend != "notify")
     return fail(Code::kInvalid, "unknown backend '" + flags.backend + "'",
                 did_you_mean(flags.backend, {"auto", "bpf", "notify"}));
+  if (flags.feed != "walk" && flags.feed != "usdt")
+    return fail(Code::kInvalid, "unknown feed '" + flags.feed + "'", did_you_mean(flags.feed, {"walk", "usdt"}));
   options.record = flags.record;
   options.everyday = flags.everyday;
   options.command = command;

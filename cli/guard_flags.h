@@ -25,6 +25,7 @@ struct GuardFlags {
   std::string events;       // --events, LIBGUARD_EVENTS
   std::string application;  // --app, LIBGUARD_APP
   std::string backend = "auto";
+  std::string feed = "walk";
   std::string phases;  // --phases, LIBGUARD_PHASES: as find_serving_start() reads it; "": as the policy says
   std::vector<std::string> masters;  // --masters
   std::string summary;               // --summary FILE: the summary as JSON

@@ -173,7 +173,7 @@ Status make_backend(Session& session) {
   bool enforcing = session.guard->mode() == Mode::kEnforce;
   BackendOptions options;
   options.outcomes = session.guard->outcomes();
-  auto companion = make_companion(session.flags, *session.guard, options.outcomes);
+  auto companion = make_companion(session.flags, session.command, *session.guard, options.outcomes);
   if (!companion) return tl::unexpected(companion.error());
   session.companion = std::move(*companion);
   options.companion = session.companion.get();

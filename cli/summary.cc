@@ -22,6 +22,8 @@ Counters losses_of(const Counters& counters) {
                                                 "pushes_unread",
                                                 "pushes_lost",
                                                 "kernel_pushes_lost",
+                                                "kernel_refusals_lost",
+                                                "kernel_feeds_lost",
                                                 "descriptors_lost",
                                                 "unknown_frames",
                                                 "faults",

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prints what the kernel's programs cost beside notify: calls, recording, servers. Needs root.
 
-Usage: backends.py [--rounds N] [--count N] [--depths 5,20,...] [--only NAME,...] [--requests N] [--server-rounds N]
+Usage: backends.py [--rounds N] [--count N] [--depths 5,20,...] [--only NAME,...] [--requests N] [--server-rounds N] [--instructions]
 Under detect and while recording, where every kernel lets its programs judge and count. In each round every variant gets a
 program of its own and an unguarded one beside it, asked in turns; a figure is the median of the rounds' differences. The
-unguarded one feels the kernel's programs too: what they cost others has a table of its own. --only "" leaves out the servers.
+unguarded one feels the kernel's programs too: what they cost others has a table of its own. --only "" leaves out the servers. --instructions: the clock of this machine counts them, one a
+nanosecond (tests/vm/boot.py --count).
 """
 
 import argparse
@@ -52,12 +53,14 @@ def measure_calls(argv, folder, application, options):
                 added[line, variant].append(guarded - unguarded)
             for worker in workers:
                 worker.stop()
-    names = [f"{mode}, {backend}: + µs" for mode, backend in VARIANTS]
-    print(f"| call | depth | unguarded µs | {' | '.join(names)} |\n|{'---|' * (3 + len(names))}")
+    unit = "instructions" if options.instructions else "µs"
+    show = (lambda time: f"{1000 * time:.0f}") if options.instructions else (lambda time: f"{time:.2f}")
+    names = [f"{mode}, {backend}: + {unit}" for mode, backend in VARIANTS]
+    print(f"| call | depth | unguarded {unit} | {' | '.join(names)} |\n|{'---|' * (3 + len(names))}")
     for line in asked:
         kind, depth, _ = line.split()
-        figures = [f"{statistics.median(added[line, variant]):.2f}" for variant in VARIANTS]
-        print(f"| {kind} | {depth} | {statistics.median(plain[line]):.2f} | {' | '.join(figures)} |", flush=True)
+        figures = [show(statistics.median(added[line, variant])) for variant in VARIANTS]
+        print(f"| {kind} | {depth} | {show(statistics.median(plain[line]))} | {' | '.join(figures)} |", flush=True)
 
 
 def measure_others(argv, folder, application, options):
@@ -133,6 +136,7 @@ def main():
     parser.add_argument("--only", default=",".join(servers.SERVERS), help="servers, joined by commas")
     parser.add_argument("--requests", type=int, default=150, help="of one round")
     parser.add_argument("--server-rounds", type=int, default=9)
+    parser.add_argument("--instructions", action="store_true")
     options = parser.parse_args()
     if os.geteuid() != 0:
         raise harness.Broken("the kernel's programs need root")

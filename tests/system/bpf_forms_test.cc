@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/openat2.h>
+#include <linux/sched.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -24,6 +25,7 @@
 #include <functional>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/backend/bpf/kernel_side.h"
@@ -38,8 +40,8 @@ constexpr uint32_t kImage = 1;
 // What the forms act on, opened before anything is refused.
 struct Things {
   std::string folder, file, fresh, socket_path;
-  int directory = -1, readable = -1, writable = -1, pipe_end = -1, stream = -1, datagram = -1, tcp = -1,
-      pair[2] = {-1, -1};
+  int directory = -1, readable = -1, writable = -1, pipe_end = -1, stream = -1, datagram = -1, tcp = -1, netlink = -1,
+      packet = -1, pair[2] = {-1, -1};
 };
 
 struct Form {
@@ -166,6 +168,7 @@ const std::vector<Form>& descriptors() {
 
 const std::vector<Form>& sockets() {
   static int on = 1;
+  static char long_option[8192] = {1};
   static socklen_t size = sizeof(on);
   static const std::vector<Form> all = {
       FORM("socket unix", SYS_socket, syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0)),
@@ -199,6 +202,14 @@ const std::vector<Form>& sockets() {
       FORM("setsockopt", SYS_setsockopt, syscall(SYS_setsockopt, t.tcp, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on))),
       FORM("setsockopt of tcp", SYS_setsockopt,
            syscall(SYS_setsockopt, t.tcp, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on))),
+      FORM("setsockopt of unix", SYS_setsockopt,
+           syscall(SYS_setsockopt, t.datagram, SOL_SOCKET, SO_SNDBUF, &on, sizeof(on))),
+      FORM("setsockopt of netlink", SYS_setsockopt,
+           syscall(SYS_setsockopt, t.netlink, SOL_SOCKET, SO_SNDBUF, &on, sizeof(on))),
+      FORM("setsockopt of packet", SYS_setsockopt,
+           syscall(SYS_setsockopt, t.packet, SOL_SOCKET, SO_SNDBUF, &on, sizeof(on))),
+      FORM("setsockopt with more than a page", SYS_setsockopt,
+           syscall(SYS_setsockopt, t.tcp, SOL_SOCKET, SO_REUSEADDR, long_option, sizeof(long_option))),
       FORM("getsockopt", SYS_getsockopt, syscall(SYS_getsockopt, t.tcp, SOL_SOCKET, SO_TYPE, &on, &size)),
       FORM("shutdown", SYS_shutdown, syscall(SYS_shutdown, t.pair[0], SHUT_RDWR)),
   };
@@ -269,6 +280,8 @@ class Forms : public ::testing::Test {
     t.stream = socket(AF_UNIX, SOCK_STREAM, 0);
     t.datagram = socket(AF_UNIX, SOCK_DGRAM, 0);
     t.tcp = socket(AF_INET, SOCK_STREAM, 0);
+    t.netlink = socket(AF_NETLINK, SOCK_RAW, 0);
+    t.packet = socket(AF_PACKET, SOCK_DGRAM, 0);
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, t.pair), 0);
     int heard = socket(AF_UNIX, SOCK_STREAM, 0);
     auto address = named(t.folder + "/heard");
@@ -279,7 +292,7 @@ class Forms : public ::testing::Test {
   bool in_child(bool guarded, const std::function<void()>& work) {
     int go[2];
     EXPECT_EQ(pipe2(go, O_CLOEXEC), 0);
-    pid_t child = fork();
+    pid_t child = child_ = fork();
     if (child == 0) {
       char byte;
       if (read(go[0], &byte, 1) != 1) _exit(1);
@@ -302,7 +315,45 @@ class Forms : public ::testing::Test {
   std::set<int> claimed_;
   int* answers_ = nullptr;
   Things things_;
+  pid_t child_ = 0;
 };
+
+// A process with a number that another one had.
+pid_t fork_as(pid_t number) {
+  clone_args arguments{};
+  arguments.exit_signal = SIGCHLD;
+  arguments.set_tid = reinterpret_cast<uint64_t>(&number);
+  arguments.set_tid_size = 1;
+  return static_cast<pid_t>(syscall(SYS_clone3, &arguments, sizeof(arguments)));
+}
+
+// Refused in its last call, the guarded process leaves nothing that the next one of its number could stumble on.
+TEST_F(Forms, WhoeverGetsTheNumberOfAGuardedTaskIsRefusedNothing) {
+  auto set_option = [this] {
+    int on = 1;
+    return syscall(SYS_setsockopt, things_.datagram, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ? errno : 0;
+  };
+  ASSERT_TRUE(in_child(true, [&] {
+    std::thread([&] {
+      answers_[2] = static_cast<int>(syscall(SYS_gettid));
+      answers_[1] = set_option();
+    }).join();
+    answers_[0] = set_option();
+  }));
+  EXPECT_EQ(answers_[0], claimed_.count(SYS_setsockopt) ? kErrno : 0);
+  EXPECT_EQ(answers_[1], answers_[0]);
+  for (pid_t number : {child_, answers_[2]}) {
+    answers_[3] = -1;
+    const pid_t next = fork_as(number);
+    if (next == 0) {
+      answers_[3] = set_option();
+      _exit(0);
+    }
+    ASSERT_EQ(next, number) << std::strerror(errno);
+    waitpid(next, nullptr, 0);
+    EXPECT_EQ(answers_[3], 0);
+  }
+}
 
 TEST_F(Forms, WhatIsClaimedIsRefusedInEveryForm) {
   const std::vector<Form> all = forms();
@@ -312,7 +363,7 @@ TEST_F(Forms, WhatIsClaimedIsRefusedInEveryForm) {
   std::set<int> tried;
   ASSERT_TRUE(in_child(true, try_all));
   struct stat status {};
-  if (!claimed_.empty()) {
+  if (claimed_.count(SYS_openat)) {
     EXPECT_NE(stat(things_.fresh.c_str(), &status), 0) << "a refused open made a file";
     EXPECT_NE(stat(things_.socket_path.c_str(), &status), 0) << "a refused bind made a name";
     EXPECT_EQ(stat(things_.file.c_str(), &status), 0);
@@ -346,7 +397,9 @@ TEST_F(Forms, NoOtherCallIsRefusedHere) {
   for (bool after_a_refusal : {false, true})
     EXPECT_TRUE(in_child(true, [&] {
       for (size_t i = 0; i < others.size(); i++) {
+        int on = 1;
         if (after_a_refusal) syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0);
+        if (after_a_refusal) syscall(SYS_setsockopt, things_.tcp, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
         answers_[i] = syscall(others[i], -1, 0, 0, 0, 0, 0) < 0 ? errno : 0;
       }
     })) << "the child ended early";

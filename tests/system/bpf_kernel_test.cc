@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -203,16 +204,30 @@ TEST_F(Kernel, AThousandForksLeaveNothingBehind) {
   EXPECT_EQ(kernel_->counts().processes_lost + kernel_->counts().unknown_makers, 0u);
 }
 
-TEST_F(Kernel, ManyThreadsAtOnceAreAllFollowed) {
+void* call_with_all(void* all_there) {
+  pthread_barrier_wait(static_cast<pthread_barrier_t*>(all_there));
+  call_it(5);
+  return nullptr;
+}
+
+// All alive at once.
+int call_in_threads(int count) {
+  pthread_barrier_t all_there;
+  pthread_attr_t small;
+  std::vector<pthread_t> threads(static_cast<size_t>(count));
+  pthread_barrier_init(&all_there, nullptr, static_cast<unsigned>(count));
+  pthread_attr_init(&small);
+  pthread_attr_setstacksize(&small, 65536);
+  for (pthread_t& thread : threads)
+    if (pthread_create(&thread, &small, call_with_all, &all_there) != 0) return 1;
+  for (pthread_t& thread : threads) pthread_join(thread, nullptr);
+  return 0;
+}
+
+TEST_F(Kernel, FiveThousandThreadsAtOnceAreAllFollowed) {
   load();
-  constexpr int kThreads = 1000;
-  EXPECT_EQ(guarded([] {
-              std::vector<std::thread> threads;
-              for (int i = 0; i < kThreads; i++) threads.emplace_back([] { call_it(5); });
-              for (std::thread& thread : threads) thread.join();
-              return 0;
-            }),
-            0);
+  constexpr int kThreads = 5000;
+  EXPECT_EQ(guarded([] { return call_in_threads(kThreads); }), 0);
   EXPECT_EQ(counted(kCounted), 5u * kThreads);
   EXPECT_EQ(kernel_->counts().threads_lost + kernel_->counts().unknown_makers, 0u);
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a command on another kernel: boots a Debian kernel in QEMU by software emulation, the host's root read-only below.
 
-Usage: boot.py [--kernel NAME] [--folder DIR] [--seconds N] [--memory MB] COMMAND...
+Usage: boot.py [--kernel NAME] [--folder DIR] [--seconds N] [--memory MB] [--append TEXT] [--count] COMMAND...
 Without --kernel: on each line of kernels.txt. The command runs as root in the machine, in this working directory, with
 everything that the host has installed; what it writes is forgotten, but for its output, and its exit status is ours. LIBGUARD_REFUSED_BY tells it the last
 column of kernels.txt.
@@ -42,9 +42,10 @@ def boot(name, options, command):
         ramdisk, log, status = (os.path.join(work, part) for part in ("initramfs", "kernel.log", "status"))
         with open(ramdisk, "wb") as file:
             file.write(kernel_image.initramfs(target, release, script(command, mechanism)))
-        line = f"console=ttyS1 panic=-1 quiet lsm={security} rdinit=/init random.trust_cpu=on tsc=reliable"
-        argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-M", "q35", "-m", str(options.memory),
-                "-smp", "2", "-display", "none", "-no-reboot", "-nodefaults", "-nic", "none", "-serial", "stdio",
+        line = f"console=ttyS1 panic=-1 quiet lsm={security} rdinit=/init random.trust_cpu=on tsc=reliable {options.append}"
+        speed = ["-accel", "tcg,thread=single", "-smp", "1", "-icount", "shift=0,sleep=off"] if options.count else \
+                ["-accel", "tcg,thread=multi", "-smp", "2"]
+        argv = ["qemu-system-x86_64", *speed, "-cpu", "max", "-M", "q35", "-m", str(options.memory), "-display", "none", "-no-reboot", "-nodefaults", "-nic", "none", "-serial", "stdio",
                 "-serial", "file:" + log, "-serial", "file:" + status,
                 "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap",
                 "-device", "virtio-9p-pci,fsdev=root,mount_tag=hostroot", "-device", "virtio-rng-pci",
@@ -66,6 +67,8 @@ def main():
     parser.add_argument("--kernel", choices=sorted(read_kernels()))
     parser.add_argument("--folder", default=os.path.join(os.environ.get("LIBGUARD_TEST_DIR", "/var/tmp"), "kernels"))
     parser.add_argument("--seconds", type=int, default=300)
+    parser.add_argument("--count", action="store_true", help="one processor, whose clock counts instructions: one a nanosecond")
+    parser.add_argument("--append", default="", help="to the kernel's command line")
     parser.add_argument("--memory", type=int, default=2048)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()

@@ -50,7 +50,7 @@ Result<std::unique_ptr<BpfCompanion>> BpfCompanion::make(BpfOptions options, Han
     keep_refusable(options.rights, kinds);
     if (options.rights.empty()) return nullptr;  // nothing to load the programs for
   }
-  auto kernel = KernelSide::load(kinds);
+  auto kernel = KernelSide::load(kinds, {}, options.feed ? &*options.feed : nullptr);
   if (!kernel) return tl::unexpected(kernel.error());
   if (options.refuse) {
     prove_hooks(**kernel, kinds);
@@ -131,6 +131,12 @@ void BpfCompanion::on_hello(pid_t pid, ProcessMemory& memory, const lg_hello& he
   std::memcpy(image.nonce, hello.nonce, sizeof(image.nonce));
   const bool understood =
       hello.runtime == LG_RUNTIME_CPYTHON ? fill_walked(memory, hello, &image) : fill_pushed(hello, &image);
+  if (options_.feed && image.kind == LG_IMAGE_CPYTHON) {
+    if (runs(pid, *options_.feed) && raise_semaphores(pid, *options_.feed))
+      image.kind = LG_IMAGE_FED;
+    else
+      walked_instead_++;
+  }
   if (number_of_exec == LG_IMAGE_DOOR || !understood || !kernel_->set_image(number_of_exec, image)) {
     handed_over_lost_++;
     return;
@@ -174,6 +180,11 @@ Counters BpfCompanion::counters() const {
       {"kernel_denied", counts.denied},
       {"kernel_refused_by_hooks", counts.hook_denied},
       {"kernel_pushes_lost", counts.pushes_lost},
+      {"kernel_refusals_lost", counts.refusals_lost},
+      {"kernel_fed", counts.fed},
+      {"kernel_pushes", counts.pushes},
+      {"kernel_feeds_lost", counts.feeds_lost},
+      {"kernel_walked_instead", walked_instead_},
       {"kernel_unsampled", observations_.unsampled()},
       {"kernel_unnamed_frames", observations_.unnamed()},
       {"kernel_handed_over_lost", handed_over_lost_},

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "core/backend/bpf/kernel_side.h"
 #include "core/backend/bpf/observations.h"
@@ -15,12 +16,13 @@
 namespace libguard {
 
 struct BpfOptions {
-  RightSet rights;          // judged and recorded in the kernel
-  RightSet killed;          // of these, the policy kills whoever is refused one
-  const lg_matrix* matrix;  // copied whenever its rows change
-  bool record = false;      // count every call of these rights
-  bool judge = false;       // detect or enforce
-  bool refuse = false;      // enforce: only rights that a hook refuses are kept
+  RightSet rights;                   // judged and recorded in the kernel
+  RightSet killed;                   // of these, the policy kills whoever is refused one
+  const lg_matrix* matrix;           // copied whenever its rows change
+  bool record = false;               // count every call of these rights
+  bool judge = false;                // detect or enforce
+  bool refuse = false;               // enforce: only rights that a hook refuses are kept
+  std::optional<PythonProbes> feed;  // of the interpreter whose stacks its probes push and pop; else they are walked
 };
 
 class BpfCompanion final : public Companion {
@@ -51,6 +53,7 @@ class BpfCompanion final : public Companion {
   std::unique_ptr<KernelSide> kernel_;
   Observations observations_;
   uint64_t handed_over_lost_ = 0;
+  uint64_t walked_instead_ = 0;  // programs whose interpreter has no probes, or not those
 };
 
 }  // namespace libguard

@@ -10,14 +10,17 @@
 #include <bpf/btf.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,6 +53,7 @@ namespace {
 constexpr uint16_t kCanaryLibrary = LG_MAX_LIBRARIES - 1;  // no guard numbers that many
 constexpr uint32_t kCanaryImage = 1;
 constexpr int kCanaryErrno = EHWPOISON;  // nothing else answers with it
+constexpr ino_t kRootCgroup = 1;         // the kernel numbers it so
 
 int outcome(long result) { return result < 0 ? errno : 0; }
 
@@ -116,6 +120,16 @@ bool loads(btf* kernel, const char* function, enum bpf_attach_type type) {
   return link >= 0;
 }
 
+bool loads_in_cgroup(int root) {
+  const bpf_insn program[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_CGROUP_SETSOCKOPT);
+  const int fd = bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCKOPT, "lg_probe", "GPL", program, 2, &options);
+  const int link = fd < 0 ? -1 : bpf_link_create(fd, root, BPF_CGROUP_SETSOCKOPT, nullptr);
+  if (fd >= 0) close(fd);
+  if (link >= 0) close(link);
+  return link >= 0;
+}
+
 // Loaded but not active, LSM programs never run.
 bool lsm_active() {
   std::ifstream file("/sys/kernel/security/lsm");
@@ -138,7 +152,7 @@ const std::vector<Hook>& hooks() {
       {"socket_connect", {LG_NR_connect}, try_connect},
       {"socket_sendmsg", {LG_NR_sendto, LG_NR_sendmsg, LG_NR_sendmmsg}, try_send},
       {"socket_shutdown", {LG_NR_shutdown}, try_shutdown},
-      {"socket_setsockopt", {LG_NR_setsockopt}, try_setsockopt},
+      {"socket_setsockopt", {LG_NR_setsockopt}, try_setsockopt, true},
       {"socket_getsockopt", {LG_NR_getsockopt}, try_getsockopt},
       {"task_setnice", {LG_NR_setpriority}, try_nice},
       {"task_setscheduler",
@@ -150,24 +164,42 @@ const std::vector<Hook>& hooks() {
   return all;
 }
 
+int open_root_cgroup() {
+  for (const char* place : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+    const int fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct statfs mounted;
+    struct stat status;
+    if (fd >= 0 && fstatfs(fd, &mounted) == 0 && mounted.f_type == CGROUP2_SUPER_MAGIC && fstat(fd, &status) == 0 &&
+        status.st_ino == kRootCgroup)
+      return fd;
+    if (fd >= 0) close(fd);
+  }
+  return -1;
+}
+
 std::vector<HookKind> probe_hooks() {
   std::vector<HookKind> kinds(hooks().size(), HookKind::kNone);
   btf* kernel = btf__load_vmlinux_btf();
   if (kernel == nullptr) return kinds;
   const bool active = lsm_active();
+  const int cgroup = open_root_cgroup();
   for (size_t i = 0; i < kinds.size(); i++) {
     const std::string name = hooks()[i].name;
     if (active && loads(kernel, ("bpf_lsm_" + name).c_str(), BPF_LSM_MAC))
       kinds[i] = HookKind::kLsm;
     else if (loads(kernel, ("security_" + name).c_str(), BPF_MODIFY_RETURN))
       kinds[i] = HookKind::kModifyReturn;
+    else if (hooks()[i].in_cgroups && cgroup >= 0 && loads_in_cgroup(cgroup))
+      kinds[i] = HookKind::kCgroup;
   }
+  if (cgroup >= 0) close(cgroup);
   btf__free(kernel);
   return kinds;
 }
 
 std::string hook_text(HookKind kind, const char* name) {
   if (kind == HookKind::kNone) return "";
+  if (kind == HookKind::kCgroup) return std::string("cgroup/") + (name + std::strlen("socket_"));
   return std::string(kind == HookKind::kLsm ? "lsm/" : "fmod_ret/security_") + name;
 }
 

@@ -76,7 +76,10 @@ std::vector<std::pair<Key, Value>> read_all(int map) {
 void KernelSide::choose_hooks(const std::vector<HookKind>& kinds) {
   for (size_t i = 0; i < kinds.size(); i++) {
     if (kinds[i] == HookKind::kNone) continue;
-    const std::string name = (kinds[i] == HookKind::kLsm ? "lg_lsm_" : "lg_fmod_") + std::string(hooks()[i].name);
+    const char* means = kinds[i] == HookKind::kLsm      ? "lg_lsm_"
+                        : kinds[i] == HookKind::kCgroup ? "lg_cgroup_"
+                                                        : "lg_fmod_";
+    const std::string name = means + std::string(hooks()[i].name);
     bpf_program* program = bpf_object__find_program_by_name(skeleton_->obj, name.c_str());
     if (program != nullptr) bpf_program__set_autoload(program, true);
   }
@@ -97,7 +100,35 @@ Status KernelSide::permitted() {
   return {};
 }
 
-Result<std::unique_ptr<KernelSide>> KernelSide::load(const std::vector<HookKind>& hooks, const KernelLimits& limits) {
+Status KernelSide::attach_probes(const PythonProbes& feed) {
+  auto attach = [&](bpf_program* program, const std::vector<uint64_t>& offsets) {
+    for (uint64_t offset : offsets) {
+      bpf_link* link = bpf_program__attach_uprobe(program, false, -1, feed.path.c_str(), offset);
+      if (link == nullptr) return false;
+      probes_.push_back(link);
+    }
+    return true;
+  };
+  if (attach(skeleton_->progs.lg_on_function_entry, feed.entries) &&
+      attach(skeleton_->progs.lg_on_function_return, feed.returns))
+    return {};
+  return fail(Code::kUnsupported, "the kernel takes no probes in " + feed.path + ": " + std::strerror(errno),
+              "CONFIG_UPROBES is needed; leave --feed out");
+}
+
+// What the skeleton cannot attach by itself.
+Status KernelSide::attach_to_cgroup() {
+  bpf_program* program = skeleton_->progs.lg_cgroup_socket_setsockopt;
+  if (!bpf_program__autoload(program)) return {};
+  const int root = open_root_cgroup();
+  skeleton_->links.lg_cgroup_socket_setsockopt = bpf_program__attach_cgroup(program, root);
+  const int error = skeleton_->links.lg_cgroup_socket_setsockopt ? 0 : errno;
+  if (root >= 0) close(root);
+  return error ? tl::unexpected(load_error(error)) : Status();
+}
+
+Result<std::unique_ptr<KernelSide>> KernelSide::load(const std::vector<HookKind>& hooks, const KernelLimits& limits,
+                                                     const PythonProbes* feed) {
   libbpf_set_print(quiet);
   if (Status may = permitted(); !may) return tl::unexpected(may.error());
   std::unique_ptr<KernelSide> side(new KernelSide());
@@ -105,12 +136,17 @@ Result<std::unique_ptr<KernelSide>> KernelSide::load(const std::vector<HookKind>
   if (side->skeleton_ == nullptr) return tl::unexpected(load_error(errno));
   side->choose_hooks(hooks);
   side->set_limits(limits);
+  for (bpf_program* program :
+       {side->skeleton_->progs.lg_on_function_entry, side->skeleton_->progs.lg_on_function_return})
+    bpf_program__set_autoload(program, feed != nullptr);
   if (int error = guard_bpf__load(side->skeleton_); error != 0) return tl::unexpected(load_error(-error));
   for (const char* name : kMaps)
     side->maps_[name] = bpf_map__fd(bpf_object__find_map_by_name(side->skeleton_->obj, name));
   if (Status mapped = side->map_values(); !mapped) return tl::unexpected(mapped.error());
   if (int error = guard_bpf__attach(side->skeleton_); error != 0) return tl::unexpected(load_error(-error));
   if (Status opened = side->open_ring(); !opened) return tl::unexpected(opened.error());
+  if (Status attached = side->attach_to_cgroup(); !attached) return tl::unexpected(attached.error());
+  if (Status fed = feed ? side->attach_probes(*feed) : Status(); !fed) return tl::unexpected(fed.error());
   return side;
 }
 
@@ -161,6 +197,7 @@ KernelSide::~KernelSide() {
   if (matrix_ != nullptr) munmap(matrix_, pages(sizeof(lg_matrix)));
   if (skeleton_ == nullptr)
     for (const auto& [name, map] : maps_) close(map);
+  for (bpf_link* link : probes_) bpf_link__destroy(link);
   guard_bpf__destroy(skeleton_);
 }
 

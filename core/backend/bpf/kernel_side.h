@@ -16,8 +16,10 @@
 
 #include "bpf/kernel.h"
 #include "core/backend/bpf/hooks.h"
+#include "core/backend/bpf/python_probes.h"
 #include "core/base/result.h"
 
+struct bpf_link;
 struct guard_bpf;
 struct ring_buffer;
 
@@ -33,10 +35,10 @@ class KernelSide {
   // May this process load programs at all? Two instructions are tried: an ordinary user need not wait until the types
   // of the kernel are read.
   static Status permitted();
-  // Loads and attaches; of the hooks those that have a kind. Error: no right to, a kernel without what is needed, or a
-  // pid namespace of its own.
+  // Loads and attaches; of the hooks those that have a kind; `feed`: to these probes as well. Error: no right to, a
+  // kernel without what is needed, or a pid namespace of its own.
   static Result<std::unique_ptr<KernelSide>> load(const std::vector<HookKind>& hooks = {},
-                                                  const KernelLimits& limits = {});
+                                                  const KernelLimits& limits = {}, const PythonProbes* feed = nullptr);
   // Of a guard whose supervisor died: what it pinned in `directory`. Its rules are not touched any more.
   static Result<std::unique_ptr<KernelSide>> take_over(const std::string& directory);
   ~KernelSide();
@@ -78,10 +80,13 @@ class KernelSide {
   Status open_ring();
   void choose_hooks(const std::vector<HookKind>& kinds);
   void set_limits(const KernelLimits& limits);
+  Status attach_probes(const PythonProbes& feed);
+  Status attach_to_cgroup();
 
   guard_bpf* skeleton_ = nullptr;    // null: taken over
   std::map<std::string, int> maps_;  // descriptors by name
   std::string pinned_;               // directory; empty: not pinned
+  std::vector<bpf_link*> probes_;
   ring_buffer* ring_ = nullptr;
   std::function<void(const lg_first_call&)> take_;
   lg_settings* settings_ = nullptr;
