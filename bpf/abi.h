@@ -148,6 +148,14 @@ enum lg_marker {
   LG_MARKER_PHASE = 8,           /* address = enum lg_phase; only forward; answer: phase in force */
   LG_MARKER_SELF_CHECK = 9,      /* struct lg_self_check; answer 0 if the walk sees just these codes */
   LG_MARKER_RULESET = 10,        /* address = enum lg_ruleset_step; see there */
+  LG_MARKER_FUNCTION = 11,       /* address = enum lg_function_step; see there */
+};
+
+/* How a program that has not said hello, or has, learns of the named function with which it begins to serve. */
+enum lg_function_step {
+  LG_FUNCTION_WANTED = 0,  /* answer: 1 if there is one */
+  LG_FUNCTION_PLANT = 1,   /* SIGTRAP is handled from now on; answer: where the breakpoint is, 0: nowhere yet */
+  LG_FUNCTION_REACHED = 2, /* length = address of a breakpoint; answer: 1 if it was that one, and is gone */
 };
 
 /* How a program puts the guard's Landlock ruleset on itself: asks, restricts itself, tells. */

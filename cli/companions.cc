@@ -29,15 +29,6 @@ void leave_code(RightSet& rights) {
   rights.remove(code);
 }
 
-// Native stacks are read while their thread waits, and in the kernel nobody waits. What the door itself sends before
-// anybody listens cannot be notified.
-void leave_waiting(RightSet& rights) {
-  RightSet kept;
-  for (Right right : rights_of_call(LG_NR_sendmsg))
-    if (rights.has(right)) kept.add(right);
-  rights = kept;
-}
-
 // Whitelists hold for the runtime too, which the judge in the kernel passes over.
 void leave_unlisted(const Guard& guard, RightSet& rights) {
   RightSet kept;
@@ -84,7 +75,8 @@ Result<std::unique_ptr<Companion>> make_companion(const GuardFlags& flags, const
   if (options.refuse) keep_refused(guard, options);
   if (options.record) leave_code(options.rights);
   leave_unlisted(guard, options.rights);
-  if (options.record && !flags.phases.empty() && !wanted) leave_waiting(options.rights);
+  // Native stacks are read while their thread waits, and in the kernel nobody waits.
+  if (options.record && !flags.phases.empty() && !wanted) options.rights = RightSet();
   const bool fed = options.feed.has_value();
   if (options.rights.empty() && fed) return tl::unexpected(nothing);
   if (options.rights.empty()) return nullptr;  // nothing that the kernel could do here

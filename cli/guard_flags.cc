@@ -6,16 +6,21 @@
 // Failure: see guard_flags.h.
 #include "cli/guard_flags.h"
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
+#include "cli/analyze_targets.h"
 #include "core/backend/bpf/pins.h"
+#include "core/backend/notify/proc.h"
 #include "core/base/text.h"
 #include "core/library/application.h"
+#include "core/live/function_place.h"
 #include "core/policy/serving_start.h"
 
 namespace libguard {
@@ -64,11 +69,9 @@ Status choose_serving_start(const GuardFlags& flags, GuardOptions* options) {
   if (flags.phases.empty() && options->policy) options->serving_starts = options->policy->serving_starts;
   auto start = find_serving_start(options->serving_starts);
   if (!start) return fail(Code::kInvalid, "unknown start of the serving phase '" + flags.phases + "'", kServingStarts);
-  if (start->kind == ServingStart::kFunction)
-    return fail(Code::kUnsupported,
-                "phases: '" + options->serving_starts + "': no runtime here tells of named functions",
-                "the program calls libguard.serving() there; or use auto, ready, quiescence, listen:SECONDS");
-  return {};
+  if (start->kind != ServingStart::kFunction) return {};
+  auto place = FunctionPlace::parse(start->function);
+  return place ? Status() : tl::unexpected(place.error());
 }
 
 std::string real(const std::string& path) {
@@ -83,6 +86,18 @@ void add_own_files(const GuardFlags& flags, GuardOptions& options) {
     options.own_files.push_back(real(options.policy->profile_path));
   options.own_files.push_back(real("/proc/self/exe"));
   if (::geteuid() == 0) options.own_files.push_back(Pins::kRoot);  // without its pins a guard ends with its supervisor
+}
+
+// Something that has phases and brings no language runtime along has no files of an application either.
+bool is_native_server(const GuardOptions& options) {
+  const bool has_phases = !options.serving_starts.empty() || (options.policy && !options.policy->calls.empty());
+  if (!has_phases || options.command.empty()) return false;
+  const int file = ::open(found_in_path(options.command.front()).c_str(), O_RDONLY | O_CLOEXEC);
+  char magic[4] = "";
+  const bool is_native = file >= 0 && ::pread(file, magic, sizeof(magic), 0) == sizeof(magic) &&
+                         std::memcmp(magic, "\177ELF", sizeof(magic)) == 0 && !elf_names_runtime(file);
+  if (file >= 0) ::close(file);
+  return is_native;
 }
 
 Result<Mode> parse_mode(const std::string& text) {
@@ -157,8 +172,9 @@ Result<GuardOptions> make_guard_options(const GuardFlags& flags, const std::vect
   question.explicit_directory = absolute(flags.application);
   question.temporary = environment("TMPDIR");
   auto directory = choose_application_dir(question, Tree("/"));
-  if (!directory) return tl::unexpected(directory.error());
-  options.application_dir = *directory;
+  const bool needs_one = !flags.application.empty() || !is_native_server(options);
+  if (!directory && needs_one) return tl::unexpected(directory.error());
+  if (directory) options.application_dir = *directory;
   add_own_files(flags, options);
   options.home = question.home;
   return options;

@@ -7,6 +7,7 @@
 #include "cli/session.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +18,8 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "cli/announcement.h"
 #include "cli/companions.h"
@@ -30,6 +33,7 @@
 #include "core/backend/notify/spawn.h"
 #include "core/base/file.h"
 #include "core/base/text.h"
+#include "core/live/function_place.h"
 #include "core/phase/ready_socket.h"
 #include "core/phase/serving_watch.h"
 #include "core/rights/seccomp_filter.h"
@@ -45,7 +49,8 @@ struct Session {
   std::vector<std::string> command;
   std::string client;
   std::unique_ptr<Guard> guard;
-  std::unique_ptr<Companion> companion;  // outlives the backend
+  std::unique_ptr<Companion> companion;     // outlives the backend
+  std::unique_ptr<FunctionPlace> function;  // with which processes begin to serve; outlives the backend
   std::unique_ptr<NotifyBackend> backend;
   std::vector<sock_filter> filter;
   std::unique_ptr<Announcement> announcement;
@@ -53,10 +58,22 @@ struct Session {
   std::unique_ptr<ReadySocket> ready;      // ends before the watch that it speaks to
   std::unique_ptr<ControlServer> control;  // ends before the backend that it speaks to
   Announced announced;
-  bool misses_sendmsg = false;  // it is recorded, but by nobody
+  int talk = -1;  // standard error of a program that opened the detached door
 };
 
 void print_event(const Event& event) { std::fprintf(stderr, "libguard: %s\n", to_text_line(event).c_str()); }
+
+void print_notice(const std::string& text) { std::fprintf(stderr, "libguard: %s\n", text.c_str()); }
+
+// A detached supervisor has no terminal. Its one line goes to where the program's messages went when it started, if
+// that takes it at once.
+void say_once(Session& session, const std::string& text) {
+  pollfd there{session.talk, POLLOUT, 0};
+  if (session.talk < 0) return;
+  if (!text.empty() && ::poll(&there, 1, 0) == 1 && there.revents == POLLOUT)
+    ::dprintf(session.talk, "libguard: %s\n", text.c_str());
+  ::close(std::exchange(session.talk, -1));
+}
 
 // A recording whose profile cannot be written is lost: found out before the program starts.
 Status check_output(const GuardFlags& flags) {
@@ -82,7 +99,12 @@ Status check_output(const GuardFlags& flags) {
 // Before the program starts; no threads yet.
 Status make_switches(Session& session, GuardOptions& options, bool detached) {
   const ServingStart start = find_serving_start(options.serving_starts).value_or(ServingStart{});
-  if (start.kind == ServingStart::kTold) return {};
+  if (start.kind == ServingStart::kFunction) {
+    auto place = FunctionPlace::parse(start.function);
+    if (!place) return tl::unexpected(place.error());
+    session.function = std::make_unique<FunctionPlace>(std::move(*place));
+  }
+  if (start.kind == ServingStart::kTold || start.kind == ServingStart::kFunction) return {};
   if (start.kind == ServingStart::kReady && detached)
     return fail(Code::kUnsupported,
                 "phases: READY=1 is heard by 'libguard run' only, not in a process that runs already",
@@ -90,6 +112,7 @@ Status make_switches(Session& session, GuardOptions& options, bool detached) {
   auto serves = [&session](pid_t pid) { session.backend->request_phase(pid, LG_SERVING); };
   session.watch = std::make_unique<ServingWatch>(start, options.masters, serves);
   options.on_birth = [watch = session.watch.get()](pid_t pid, bool forked) { watch->met(pid, forked); };
+  options.on_listen = [watch = session.watch.get()](pid_t pid) { watch->listening(pid); };
   const bool hears = start.kind == ServingStart::kReady || start.kind == ServingStart::kAuto;
   if (!hears || detached) return {};
   const char* manager = std::getenv("NOTIFY_SOCKET");
@@ -118,8 +141,10 @@ Status check_abilities(const Guard& guard) {
 }
 
 Result<std::unique_ptr<Session>> make_session(const GuardFlags& flags, const std::vector<std::string>& command,
-                                              bool detached) {
+                                              std::optional<int> talk) {
+  const bool detached = talk.has_value();
   auto session = std::make_unique<Session>();
+  session->talk = talk.value_or(-1);
   session->flags = flags;
   session->command = command;
   if (auto output = check_output(flags); !output) return tl::unexpected(output.error());
@@ -139,6 +164,9 @@ Result<std::unique_ptr<Session>> make_session(const GuardFlags& flags, const std
   announced.events_path = options->events_path;
   if (auto switches = make_switches(*session, *options, detached); !switches) return tl::unexpected(switches.error());
   if (!flags.quiet) options->on_event = print_event;
+  if (!flags.quiet) options->on_notice = print_notice;
+  if (detached) options->on_notice = [session = session.get()](const std::string& text) { say_once(*session, text); };
+  if (!session->watch && !session->function) say_once(*session, "");
   auto guard = Guard::create(std::move(*options));
   if (!guard) return tl::unexpected(guard.error());
   session->guard = std::move(*guard);
@@ -159,16 +187,6 @@ void tell_protections(Session& session) {
   if (session.announcement) session.announcement->update(session.announced);
 }
 
-// The door hands the listener over by sendmsg, when nobody listens yet: it cannot be notified. Whitelists leave it out.
-Status spare_sendmsg(Session& session, std::vector<Outcome>& outcomes) {
-  if (outcomes[LG_NR_sendmsg] != Outcome::kNotify) return {};
-  session.misses_sendmsg = session.flags.everyday;
-  outcomes[LG_NR_sendmsg] = Outcome::kAllow;
-  if (session.guard->recording() || !session.guard->is_listed_always(Right{LG_NR_sendmsg})) return {};
-  return fail(Code::kUnsupported, "the policy denies sendmsg to a library, and nobody here can judge that",
-              "leave sendmsg to it and deny it the sockets instead: @net-out, @local-socket");
-}
-
 Status make_backend(Session& session) {
   bool enforcing = session.guard->mode() == Mode::kEnforce;
   BackendOptions options;
@@ -178,11 +196,19 @@ Status make_backend(Session& session) {
   session.companion = std::move(*companion);
   options.companion = session.companion.get();
   force_notify(options.outcomes, enforcing);
-  if (auto spared = spare_sendmsg(session, options.outcomes); !spared) return spared;
+  // Of a process that made itself undumpable nobody sees the sockets.
+  if (session.watch) options.outcomes[LG_NR_listen] = Outcome::kNotify;
+  if (FunctionPlace* place = session.function.get()) {
+    options.find_function = [place](pid_t pid) { return place->find(pid); };
+    // Libraries that are loaded later are looked at when they are mapped, and before their first code runs.
+    for (Right right : {Right{LG_RIGHT_MMAP_EXEC_FILE}, Right{LG_NR_mprotect}})
+      options.outcomes[number(right)] = Outcome::kNotify;
+  }
   auto filter = make_filter({options.outcomes, EPERM});
   if (!filter) return tl::unexpected(filter.error());
   session.filter = std::move(*filter);
   options.matrix = session.guard->matrix();
+  options.killed = session.guard->killed_while_serving();
   options.observe_everything = session.guard->recording();
   options.client_path = session.client;
   options.emulate_opens = enforcing;
@@ -210,9 +236,7 @@ void announce(Session& session, pid_t program) {
 
 // Final counts, profile, summary. False: the profile could not be written.
 bool conclude(Session& session) {
-  Counters losses = losses_of(session.backend->counters());
-  losses[std::string(kSendmsgMissed)] = session.misses_sendmsg ? 1 : 0;
-  Guard::Summary summary = session.guard->finish(losses);
+  Guard::Summary summary = session.guard->finish(losses_of(session.backend->counters()));
   bool saved = true;
   if (summary.profile) {
     if (auto written = save_profile(*summary.profile, session.flags.profile); !written) {
@@ -255,7 +279,7 @@ int refuse_to_start(const Error& error) {
 int run_command(const GuardFlags& flags, const std::vector<std::string>& command) {
   if (command.empty())
     return refuse_to_start({Code::kInvalid, "no command to run", "libguard record|run [OPTIONS] -- CMD ARGUMENTS"});
-  auto made = make_session(flags, command, false);
+  auto made = make_session(flags, command, std::nullopt);
   if (!made) return refuse_to_start(made.error());
   Session& session = **made;
   if (auto backend = make_backend(session); !backend) return refuse_to_start(backend.error());
@@ -294,7 +318,7 @@ int supervise(int door_fd) {
     for (const char* word = command_text->c_str(); word < command_text->c_str() + command_text->size();
          word += std::strlen(word) + 1)
       command.emplace_back(word);
-  auto made = make_session(flags_from_environment(), command, true);
+  auto made = make_session(flags_from_environment(), command, door->take_talk());
   Status ready;
   if (made) ready = make_backend(**made);
   if (!made || !ready) {

@@ -38,6 +38,7 @@ struct Guard::State {
   LiveFiles live_files;
   std::unique_ptr<Deviations> deviations;
   size_t placed = 0;  // libraries already in the matrix
+  std::set<std::string> noticed;
   std::function<void()> rules_changed;
 
   struct Program {
@@ -149,6 +150,23 @@ Action Guard::action(Right right) const {
 bool Guard::is_listed_always(Right right) const {
   const auto& rules = state_->rules;
   return !rules || (rules->is_listed(Phase::kInit, right) && rules->is_listed(Phase::kServing, right));
+}
+std::set<uint32_t> Guard::killed_while_serving() const {
+  std::set<uint32_t> killed;
+  if (!state_->rules || state_->mode != Mode::kEnforce) return killed;
+  const auto is_listed = [&](uint32_t nr) {
+    for (Right right : rights_of_call(static_cast<int>(nr)))
+      if (state_->rules->is_listed(Phase::kServing, right)) return true;
+    return false;
+  };
+  if (is_listed(LG_NR_execve) || is_listed(LG_NR_execveat)) return killed;
+  for (uint32_t nr = 0; nr < LG_NUMBERS; nr++) {
+    bool kills = syscall_name(static_cast<int>(nr)).has_value() && !is_listed(nr);
+    for (Right right : rights_of_call(static_cast<int>(nr)))
+      kills = kills && state_->rules->action(right) == Action::kKill;
+    if (kills) killed.insert(nr);
+  }
+  return killed;
 }
 bool Guard::recording() const { return state_->recorder != nullptr; }
 
@@ -351,6 +369,37 @@ void Guard::on_tamper(const Tamper& tamper) {
 void Guard::on_phase(pid_t pid, uint32_t phase) {
   if (state_->serving && phase == LG_SERVING) state_->serving->on_serving(pid);
   state_->deviations->tell("phase", pid, std::string(phase_name(static_cast<Phase>(phase))));
+  if (phase == LG_SERVING && killed_while_serving().empty())
+    notice("serves", "process " + std::to_string(pid) + " serves: the rules for serving hold for it from here on");
+}
+
+void Guard::on_filter(pid_t pid, FilterFact fact, std::string_view trouble) {
+  const std::string who = "process " + std::to_string(pid);
+  std::string message = "on";
+  if (fact == FilterFact::kNotOn) message = "not on: " + std::string(trouble);
+  if (fact == FilterFact::kEndedBy) message = "ended the process (SIGSYS)";
+  state_->deviations->tell("filter", pid, message);
+  if (fact == FilterFact::kOn)
+    notice("serves", who + " serves: by a filter of its own " + std::to_string(killed_while_serving().size()) +
+                         " calls end it from here on");
+  if (fact == FilterFact::kNotOn)
+    notice("serves", who + " serves, judged by the supervisor alone. No filter of its own: " + std::string(trouble));
+  if (fact == FilterFact::kEndedBy)
+    notice("ended", who + " was ended by its own filter (SIGSYS): it made a call that is not on the list for serving");
+}
+
+void Guard::on_listen(pid_t pid) {
+  if (state_->options.on_listen) state_->options.on_listen(pid);
+}
+
+void Guard::on_trouble(pid_t pid, std::string_view trouble) {
+  state_->deviations->tell("phase", pid, std::string(trouble));
+  notice("trouble", "process " + std::to_string(pid) + ": " + std::string(trouble));
+}
+
+// Once per subject: servers have many processes that are alike.
+void Guard::notice(const char* subject, const std::string& text) {
+  if (state_->noticed.insert(subject).second && state_->options.on_notice) state_->options.on_notice(text);
 }
 
 Guard::Progress Guard::progress() const {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -106,11 +107,19 @@ class Handler {
   virtual void on_birth(pid_t, bool /*forked*/) {}
   virtual void on_exit(pid_t pid) = 0;
   virtual void on_phase(pid_t pid, uint32_t phase) = 0;
+  // It is about to listen on a socket, or is the fork of one that does; told where `listen` is notified.
+  virtual void on_listen(pid_t) {}
   // Something tried to get around the guard and was refused: a forged marker call, a call aimed at the supervisor,
   // a write to a protected path, a second robust list. The call has been refused already; this is for the events.
   virtual void on_tamper(const Tamper&) {}
   // `changed` is called whenever rows of the matrix have changed, before anybody new is judged by them.
   virtual void watch_rules(std::function<void()> changed) { (void)changed; }
+  // A process that serves has put the filter of BackendOptions::killed on itself; `trouble`: why it has not; or it
+  // ended by it.
+  enum class FilterFact : uint8_t { kOn, kNotOn, kEndedBy };
+  virtual void on_filter(pid_t, FilterFact, std::string_view /*trouble*/) {}
+  // What a user wants to hear of: something that he asked for could not be had in this process.
+  virtual void on_trouble(pid_t, std::string_view /*trouble*/) {}
   // About once per second while anything is guarded.
   virtual void on_tick() {}
 };
@@ -126,6 +135,9 @@ struct BackendOptions {
   bool landlock = false;  // protected directories are kept by a Landlock ruleset as well, where they can be separated
   bool shield_at_start = false;  // a ruleset before the first hello, even if it only keeps files from being opened
   std::function<bool(const std::string& directory)> closed;  // instead of is_closed_directory, for tests
+  std::set<uint32_t> killed;  // calls for which processes that serve are to be ended by the kernel itself
+  // Where the function stands with which processes begin to serve; 0: not there. Null: none was named.
+  std::function<uint64_t(pid_t)> find_function;
   std::function<void()> on_protections;  // what protects which path may have changed; on the serving thread
   bool emulate_opens = false;  // opens for writing are done by the supervisor: no path can be swapped under its eyes
 };

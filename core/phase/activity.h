@@ -3,7 +3,7 @@
 //
 // Way:     *phase*: read from outside, the process is not stopped.
 // Thread:  any; no state.
-// Failure: what cannot be read is "gone" or "does not listen": the phase stays init, which is never less safe.
+// Failure: what cannot be read is "gone" or "does not listen".
 #pragma once
 
 #include <sys/types.h>

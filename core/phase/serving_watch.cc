@@ -70,6 +70,11 @@ void ServingWatch::met(pid_t pid, bool forked) {
   changed_.notify_all();
 }
 
+void ServingWatch::listening(pid_t pid) {
+  std::lock_guard lock(mutex_);
+  if (auto at = watched_.find(pid); at != watched_.end()) at->second.told_listening = true;
+}
+
 void ServingWatch::ready() {
   if (start_.kind != ServingStart::kReady && start_.kind != ServingStart::kAuto) return;
   std::map<pid_t, Watched> serving;
@@ -96,7 +101,7 @@ bool ServingWatch::look(pid_t pid, Watched& watched, Clock::time_point now, bool
   const Activity seen = read_activity(pid);
   *ended = !seen.alive;
   if (*ended || watched.by_ready) return false;
-  if (!watched.listening && listens(pid)) {
+  if (!watched.listening && (watched.told_listening || listens(pid))) {
     watched.listening = true;
     watched.listening_since = now;
   }
@@ -129,6 +134,7 @@ void ServingWatch::look_at(Due due) {
       auto at = watched_.find(pid);
       if (at == watched_.end() || at->second.met != watched.met) continue;  // a new program, or all are serving
       watched.due = at->second.due;
+      watched.told_listening = at->second.told_listening;
       at->second = watched;
       if (serves || ended) watched_.erase(at);
     }

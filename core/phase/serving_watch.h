@@ -39,6 +39,8 @@ class ServingWatch {
   Status start();
   // A process, or a new program in it. `forked`: of the same program as its parent.
   void met(pid_t pid, bool forked);
+  // It was seen to listen by its call: what cannot be looked into shows nobody its sockets.
+  void listening(pid_t pid);
   // READY=1 has come: all that were met by now serve. Those that are met later serve when they are quiescent.
   void ready();
 
@@ -46,7 +48,7 @@ class ServingWatch {
   using Clock = std::chrono::steady_clock;
   struct Watched {
     Clock::time_point met, due, quiet_since, listening_since;
-    bool listening = false, by_ready = false;
+    bool listening = false, told_listening = false, by_ready = false;
     uint64_t quiet_cpu = 0;
   };
   using Due = std::vector<std::pair<pid_t, Watched>>;

@@ -29,7 +29,7 @@ std::string_view role_name(Role role);     // "stack", "caller", "spawned"
 // The function cell of a native program, whose calls have no frames.
 inline constexpr std::string_view kProgramFunction = "<program>";
 
-// In `completeness`: everyday calls were recorded, but sendmsg could not be.
+// In `completeness` of older profiles: everyday calls were recorded, but sendmsg could not be.
 inline constexpr std::string_view kSendmsgMissed = "sendmsg_not_watched";
 
 // One thing that was seen, with a sample of its stack. Libraries are purls or fixed names.

@@ -7,6 +7,7 @@
 #include "libguard/door.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <stdint.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "frontends/client/supervisor.h"
+#include "libguard/courier.h"
 #include "libguard/frontend.h"
 #include "libguard/install_filter.h"
 
@@ -39,26 +41,6 @@ ssize_t receive(int socket) {
   do got = recv(socket, g_packet, sizeof g_packet - 1, 0);
   while (got < 0 && errno == EINTR);
   return got;
-}
-
-void send_listener(int socket, int listener) {
-  lg_door_listener message = {LG_ABI_VERSION};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof listener)] = {};
-  iovec part = {&message, sizeof message};
-  msghdr header = {};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = sizeof control;
-  cmsghdr* rights = CMSG_FIRSTHDR(&header);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(sizeof listener);
-  memcpy(CMSG_DATA(rights), &listener, sizeof listener);
-  ssize_t sent;
-  do sent = sendmsg(socket, &header, MSG_NOSIGNAL);
-  while (sent < 0 && errno == EINTR);
-  if (sent != sizeof message) lg_refuse_start("the supervisor did not take the listener", kNoAnswer);
 }
 
 // The supervisor's own words: "what\nhint".
@@ -87,10 +69,15 @@ sock_fprog read_filter(int socket) {
   return {static_cast<unsigned short>(count), nullptr};
 }
 
-int install(sock_fprog program) {
+// From here on any call may wait until the supervisor serves: the listener goes to it by courier.
+int install(int socket, sock_fprog program) {
   static sock_filter filter[BPF_MAXINSNS];
   memcpy(filter, g_packet + sizeof(lg_door_answer), program.len * sizeof(sock_filter));
+  const lg_door_listener message = {LG_ABI_VERSION};
+  lg_courier* courier = lg_start_courier(socket, &message, sizeof message);
+  if (!courier) lg_refuse_start("no courier for the listener", "raise the limit of processes (ulimit -u)");
   int listener = lg_install_filter(filter, program.len);
+  lg_give_courier(courier, listener);
   if (listener < 0) lg_refuse_start(lg_install_filter_reason(-listener), lg_install_filter_hint(-listener));
   return listener;
 }
@@ -108,10 +95,13 @@ extern "C" void lg_open_door(void) {
   close(pair[1]);
   timeval patience = {kPatienceSeconds, 0};
   setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  send_message(pair[0], lg_door_request{LG_ABI_VERSION, getpid()});
-  int listener = install(read_filter(pair[0]));
-  // From here to the end only calls that everybody may make: nobody answers yet.
-  send_listener(pair[0], listener);
+  // With standard error, for the one line that says that the program serves.
+  const lg_door_request request = {LG_ABI_VERSION, getpid()};
+  if (fcntl(STDERR_FILENO, F_GETFD) < 0)
+    send_message(pair[0], request);
+  else if (lg_send_descriptor(pair[0], &request, sizeof request, STDERR_FILENO) != 0)
+    lg_refuse_start("the supervisor went away", kNoAnswer);
+  int listener = install(pair[0], read_filter(pair[0]));
   lg_door_ready ready;
   ssize_t size = receive(pair[0]);
   if (size != sizeof ready) lg_refuse_start("the supervisor ended before it served", kNoAnswer);

@@ -143,7 +143,7 @@ def told_only(setting):
 
 
 def refused_at_start(setting):
-    for phases, flags, message in (("phases: { serving: { starts: 'function:server.serve' } }", [], "no runtime here tells of named functions"),
+    for phases, flags, message in (("phases: { serving: { starts: 'function:server+0x' } }", [], "no function is named by 'server+0x'"),
                                    ("", ["--phases", "quiet"], "unknown start of the serving phase 'quiet'")):
         setting.runs += 1
         argv = [harness.libguard_binary(), "run", "--policy", setting.policy(phases), *flags, "--app",

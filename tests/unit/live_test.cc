@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Native stacks of threads that wait, what is left of their functions, and pointers in memory. The process is this one.
 #include <alloca.h>
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <cstring>
 #include <memory>
 
+#include "core/live/function_place.h"
 #include "core/live/memory_pointers.h"
 #include "core/live/native_stack.h"
 
@@ -193,6 +195,28 @@ TEST_F(Live, PointersInMemoryAlsoMangledOnes) {
   EXPECT_EQ(found.count(in_file(live_at_exit)), 1u);
   EXPECT_EQ(found.count(place->file->image.entry), 0u);
   (*heap)();
+}
+
+TEST(FunctionPlace, FindsSymbolsAndAddressesOfFiles) {
+  const auto own = reinterpret_cast<uint64_t>(&live_after);
+  auto find = [](const std::string& name) {
+    auto place = FunctionPlace::parse(name);
+    return place ? place->find(getpid()) : ~0ull;
+  };
+  EXPECT_EQ(find("live_after"), own);
+  EXPECT_EQ(find("unit_live:live_after"), own);
+  EXPECT_EQ(find("libc.so.6:getpriority"), reinterpret_cast<uint64_t>(dlsym(RTLD_NEXT, "getpriority")));
+  EXPECT_EQ(find("no_such_function"), 0u);
+  EXPECT_EQ(find("libc.so.6:live_after"), 0u);
+  Dl_info self;
+  ASSERT_NE(dladdr(reinterpret_cast<void*>(&live_after), &self), 0);
+  char offset[40];
+  std::snprintf(offset, sizeof(offset), "unit_live+0x%lx",
+                static_cast<unsigned long>(own - reinterpret_cast<uint64_t>(self.dli_fbase)));
+  EXPECT_EQ(find(offset), own);
+  EXPECT_EQ(find("unit_live+0x1"), 0u);  // no code
+  for (const char* wrong : {"", "unit_live+0x", "unit_live+0xz", ":name", "file:"})
+    EXPECT_EQ(find(wrong), ~0ull) << wrong;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 lg_add_test(NAME unit_rights LABELS unit
             SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/rights_table_test.cc ${CMAKE_SOURCE_DIR}/tests/unit/rights_vouching_test.cc
                     ${CMAKE_SOURCE_DIR}/tests/unit/rights_filter_test.cc ${CMAKE_SOURCE_DIR}/tests/unit/rights_kernel_test.cc
+                    ${CMAKE_SOURCE_DIR}/tests/unit/rights_kill_test.cc
             LIBS lg_rights)
 find_program(SYSTEMD_ANALYZE systemd-analyze)
 find_library(SECCOMP_LIBRARY seccomp)

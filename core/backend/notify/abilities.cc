@@ -24,6 +24,7 @@
 #include "core/backend/notify/listener.h"
 #include "core/backend/walk/process_memory.h"
 #include "core/rights/seccomp_filter.h"
+#include "libguard/courier.h"
 #include "libguard/install_filter.h"
 
 namespace libguard {
@@ -37,8 +38,8 @@ constexpr char kCanaryName[] = "libguard-canary-must-not-exist";
   prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);  // this process may have been made unreadable already
   int listener = lg_install_filter(filter.data(), static_cast<unsigned short>(filter.size()));
   int error = listener < 0 ? -listener : 0;
-  send_packet(socket, &error, sizeof(error), listener < 0 ? -1 : listener);
-  if (listener < 0) _exit(1);
+  if (listener < 0) send_packet(socket, &error, sizeof(error));
+  if (listener < 0 || lg_send_descriptor(socket, &error, sizeof(error), listener) != 0) _exit(1);
   close(listener);
   long made = syscall(SYS_mkdir, kCanaryName, 0700);
   if (made == 0) rmdir(kCanaryName);

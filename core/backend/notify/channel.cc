@@ -32,13 +32,14 @@ uint64_t low64(const uint8_t nonce[16]) {
 }  // namespace
 
 Channel::Channel(Tasks& tasks, Subjects& subjects, Handler& handler, NotifyCounters& counters, Companion* companion,
-                 const Shield& shield, std::string client_path, Judge judge)
+                 const Shield& shield, const FunctionStart& function, std::string client_path, Judge judge)
     : tasks_(tasks),
       subjects_(subjects),
       handler_(handler),
       counters_(counters),
       companion_(companion),
       shield_(shield),
+      function_(function),
       client_path_(std::move(client_path)),
       judge_(std::move(judge)) {}
 
@@ -159,6 +160,20 @@ int64_t Channel::phase(Thread& thread, uint64_t wanted) {
   return process.phase;
 }
 
+int64_t Channel::function(Thread& thread, uint64_t step, uint64_t address) {
+  Process& process = *thread.process;
+  if (step == LG_FUNCTION_WANTED) return function_.wanted() ? 1 : 0;
+  if (!function_.wanted()) return -EINVAL;
+  if (step == LG_FUNCTION_PLANT) {
+    const auto planted = function_.plant(process);
+    if (!planted) handler_.on_trouble(process.pid, planted.error().what);
+    return planted ? static_cast<int64_t>(*planted) : 0;
+  }
+  if (step != LG_FUNCTION_REACHED || !function_.reached(process, address)) return 0;
+  phase(thread, LG_SERVING);
+  return 1;
+}
+
 int64_t Channel::self_check(Thread& thread, uint64_t address) {
   Process& process = *thread.process;
   lg_self_check check;
@@ -195,6 +210,11 @@ Channel::Answer Channel::answer(Thread& thread, const seccomp_data& call) {
   if (op == LG_MARKER_PROBE) return {LG_ABI_VERSION};
   if (op == LG_MARKER_HELLO) return {hello(thread, call)};
   const Program& program = *thread.process->program;
+  // Going forward gains nobody anything: no hello is needed for it, only the client.
+  const bool goes_forward = op == LG_MARKER_FUNCTION || (op == LG_MARKER_PHASE && argument == LG_SERVING);
+  if (goes_forward && !program.greeted && !thread.borrowed &&
+      from_client(thread.process->pid, call.instruction_pointer))
+    return {op == LG_MARKER_PHASE ? phase(thread, argument) : function(thread, argument, call.args[3])};
   if (!program.greeted || call.instruction_pointer != program.call_site)
     return {refuse(thread, "marker call from outside the client")};
   if (call.args[4] != low64(program.hello.nonce)) return {refuse(thread, "marker call with a forged nonce")};
@@ -215,6 +235,8 @@ Channel::Answer Channel::answer(Thread& thread, const seccomp_data& call) {
       return {phase(thread, argument)};
     case LG_MARKER_SELF_CHECK:
       return {self_check(thread, argument)};
+    case LG_MARKER_FUNCTION:
+      return {function(thread, argument, call.args[3])};
     case LG_MARKER_RULESET:
       return ruleset(*thread.process, argument, call.args[3]);
     default:

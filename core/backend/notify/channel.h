@@ -12,6 +12,7 @@
 #include <string>
 
 #include "core/backend/backend.h"
+#include "core/backend/notify/function_start.h"
 #include "core/backend/notify/shield.h"
 #include "core/backend/notify/subjects.h"
 #include "core/backend/notify/tasks.h"
@@ -25,7 +26,7 @@ class Channel {
 
   // `companion` may be null.
   Channel(Tasks& tasks, Subjects& subjects, Handler& handler, NotifyCounters& counters, Companion* companion,
-          const Shield& shield, std::string client_path, Judge judge);
+          const Shield& shield, const FunctionStart& function, std::string client_path, Judge judge);
 
   static constexpr uint32_t kMaxHandoffs = 65536;  // noted and not yet released, per process
 
@@ -45,6 +46,7 @@ class Channel {
   int64_t enter_handoff(Thread& thread, uint32_t id);
   int64_t phase(Thread& thread, uint64_t wanted);
   int64_t self_check(Thread& thread, uint64_t address);
+  int64_t function(Thread& thread, uint64_t step, uint64_t address);
   Answer ruleset(Process& process, uint64_t step, uint64_t error);
   bool from_client(pid_t pid, uint64_t address) const;
   int64_t refuse(Thread& thread, std::string_view what);
@@ -55,6 +57,7 @@ class Channel {
   NotifyCounters& counters_;
   Companion* const companion_;
   const Shield& shield_;
+  const FunctionStart& function_;
   const std::string client_path_;
   const Judge judge_;
   uint32_t next_handoff_ = 1;

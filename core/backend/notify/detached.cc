@@ -36,8 +36,10 @@ constexpr const char* kHint = "libguard_preload.so and libguard must come from t
 
 DetachedDoor::~DetachedDoor() {
   if (fd_ >= 0) close(fd_);
+  if (talk_ >= 0) close(talk_);
 }
-DetachedDoor::DetachedDoor(DetachedDoor&& other) noexcept : fd_(std::exchange(other.fd_, -1)), pid_(other.pid_) {}
+DetachedDoor::DetachedDoor(DetachedDoor&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), pid_(other.pid_), talk_(std::exchange(other.talk_, -1)) {}
 
 Result<DetachedDoor> DetachedDoor::accept(int fd) {
   // Any other socket that happens to have this number would never bring a request.
@@ -53,7 +55,7 @@ Result<DetachedDoor> DetachedDoor::accept(int fd) {
                 "'libguard supervise' is started by libguard_preload.so, not by hand");
   DetachedDoor door(fd, peer.pid);
   lg_door_request request{};
-  if (receive_packet(fd, &request, sizeof(request)) != sizeof(request))
+  if (receive_packet(fd, &request, sizeof(request), &door.talk_) != sizeof(request))
     return fail(Code::kIo, "the process that wanted a guard is gone", "start it again");
   if (request.version != LG_ABI_VERSION) {
     Error error{Code::kUnsupported, "the in-process client speaks another version", kHint};

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/result.h"
@@ -29,6 +30,8 @@ class DetachedDoor {
   DetachedDoor& operator=(DetachedDoor&&) = delete;
 
   pid_t pid() const { return pid_; }  // of the process, as we see it
+  // Its standard error, for one line: the caller owns it. -1: it has none.
+  int take_talk() { return std::exchange(talk_, -1); }
   // Tells the process why it is not guarded; it ends with `exit_status`.
   void refuse(int exit_status, const Error& error);
   // Sends the filter, waits until it is installed, answers the listener.
@@ -40,6 +43,7 @@ class DetachedDoor {
   DetachedDoor(int fd, pid_t pid) : fd_(fd), pid_(pid) {}
   int fd_;
   pid_t pid_;
+  int talk_ = -1;
 };
 
 }  // namespace libguard

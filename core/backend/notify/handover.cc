@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Handover: sendmsg and recvmsg with SCM_RIGHTS.
+// Handover: send, and recvmsg with SCM_RIGHTS.
 //
 // Way:     before the first event.
 // Thread:  any; async-signal-safe.
@@ -14,23 +14,9 @@
 
 namespace libguard {
 
-bool send_packet(int socket, const void* bytes, size_t size, int descriptor) {
-  iovec piece{const_cast<void*>(bytes), size};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  if (descriptor >= 0) {
-    message.msg_control = control;
-    message.msg_controllen = sizeof(control);
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
-  }
+bool send_packet(int socket, const void* bytes, size_t size) {
   ssize_t sent;
-  do sent = sendmsg(socket, &message, MSG_NOSIGNAL);
+  do sent = send(socket, bytes, size, MSG_NOSIGNAL);
   while (sent < 0 && errno == EINTR);
   return sent == static_cast<ssize_t>(size);
 }

@@ -12,9 +12,11 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "bpf/judge.h"
 #include "core/backend/end_processes.h"
@@ -51,7 +53,8 @@ NotifyBackend::NotifyBackend(BackendOptions options, Handler& handler)
       subjects_(handler, counts_),
       shield_(options_.landlock, options_.closed ? options_.closed : is_closed_directory),
       paths_(handler_.protected_paths(), options_.emulate_opens, shield_, counts_),
-      channel_(tasks_, subjects_, handler, counts_, options_.companion, shield_, options_.client_path,
+      function_(options_.find_function),
+      channel_(tasks_, subjects_, handler, counts_, options_.companion, shield_, function_, options_.client_path,
                [this](Thread& thread, Right right, const uint64_t* args) {
                  if (!is_judged(thread, number(right))) return Decision{};
                  return judge(thread, number(right), -1, args);
@@ -77,7 +80,8 @@ void NotifyBackend::adopt(int listener, pid_t child) {
 }
 
 Status NotifyBackend::begin(pid_t pid, bool door) {
-  if (Status watching = watcher_->start(); !watching || !options_.companion) return watching;
+  if (Status watching = watcher_->start(); !watching) return watching;
+  if (Status filter = start_filter(); !filter || !options_.companion) return filter;
   watcher_->watch_ring(options_.companion->wake_fd());
   return options_.companion->begin(
       pid, door, [this](pid_t of, uint32_t function) { return function_name(of, function); },
@@ -133,12 +137,16 @@ void NotifyBackend::request_end() {
 void NotifyBackend::drain() {
   std::vector<pid_t> exits = watcher_->take_exits();
   if (options_.companion) options_.companion->drain();  // before its processes are forgotten
-  for (pid_t pid : exits) tasks_.on_exit(pid);
+  for (pid_t pid : exits) {
+    tell_ended(pid);
+    tasks_.on_exit(pid);
+  }
   if (watcher_->take_tick()) {
     if (options_.companion) options_.companion->settle();
     handler_.on_tick();
   }
   if (!requested_.exchange(false)) return;
+  settle_filters();
   if (ending_.exchange(false)) end_processes([this] { return with_children(tasks_.pids()); });
   std::lock_guard lock(mutex_);
   for (auto [pid, phase] : phases_) {
@@ -147,8 +155,47 @@ void NotifyBackend::drain() {
     process->phase = phase;
     if (options_.companion) options_.companion->on_phase(pid, phase);
     handler_.on_phase(pid, phase);
+    ask_filter(*process, false);
   }
   phases_.clear();
+}
+
+Status NotifyBackend::start_filter() {
+  if (options_.killed.empty()) return {};
+  auto made = ProcessFilter::make(options_.killed, [this] {
+    requested_.store(true);
+    watcher_->wake();
+  });
+  if (!made) return tl::unexpected(made.error());
+  filter_ = std::move(*made);
+  return filter_->start();
+}
+
+void NotifyBackend::ask_filter(Process& process, bool forked) {
+  if (!filter_ || process.filter_asked || process.phase != LG_SERVING) return;
+  process.filter_asked = true;
+  filter_->put_on(process.pid, forked);
+}
+
+void NotifyBackend::settle_filters() {
+  if (!filter_) return;
+  for (const ProcessFilter::Told& told : filter_->take()) {
+    Process* process = tasks_.process(told.pid);
+    if (!process) continue;  // it has ended
+    process->filter_on = !told.trouble;
+    if (told.inherited) continue;  // told of its maker
+    handler_.on_filter(told.pid, told.trouble ? Handler::FilterFact::kNotOn : Handler::FilterFact::kOn,
+                       told.trouble ? told.trouble->what : "");
+  }
+}
+
+// A call that its filter ends a process for is never notified: what is left of it is how the process ended.
+void NotifyBackend::tell_ended(pid_t pid) {
+  Process* process = filter_ ? tasks_.process(pid) : nullptr;
+  if (!process || !process->filter_on) return;
+  const bool is_child = pid == door_child_ && child_ended() && WIFSIGNALED(child_status());
+  if ((is_child ? WTERMSIG(child_status()) : ending_signal(pid, process->pidfd)) == SIGSYS)
+    handler_.on_filter(pid, Handler::FilterFact::kEndedBy, "");
 }
 
 void NotifyBackend::serve() {
@@ -162,7 +209,9 @@ void NotifyBackend::serve() {
   watcher_->served(listener_->gone());
   drain();
   if (options_.companion) options_.companion->settle();
-  if (!stopping_.load()) tasks_.end_all();
+  if (stopping_.load()) return;
+  for (pid_t pid : tasks_.pids()) tell_ended(pid);
+  tasks_.end_all();
 }
 
 void NotifyBackend::answered(bool delivered) {
@@ -175,6 +224,7 @@ void NotifyBackend::handle(const seccomp_notif& call) {
   current_ = call.id;
   has_subject_ = false;
   const auto tid = static_cast<pid_t>(call.pid);
+  if (filter_ && filter_->makes(tid, call.data)) return answered(listener_->pass(call.id));
   if (call.data.nr == SYS_set_robust_list) return handle_robust_list(call);
   Thread* thread = tasks_.find(tid);
   if (!thread) thread = tasks_.meet(tid);
@@ -201,6 +251,7 @@ void NotifyBackend::handle_robust_list(const seccomp_notif& call) {
 
 void NotifyBackend::handle_marker(Thread& thread, const seccomp_notif& call) {
   Channel::Answer answer = channel_.answer(thread, call.data);
+  ask_filter(*thread.process, false);
   if (call.data.args[1] == LG_MARKER_HELLO && answer.value >= 0) {
     std::vector<std::string> known = handler_.protected_paths();
     shield_.protect(known);
@@ -268,12 +319,16 @@ bool NotifyBackend::puts_on_shield(const Thread& thread, const seccomp_data& cal
 }
 
 void NotifyBackend::handle_known(Thread& thread, const seccomp_notif& call) {
+  ask_filter(*thread.process, true);  // a fork whose maker was about to get it
   if (puts_on_shield(thread, call.data)) {
     thread.process->layers |= Shield::layer(shield_.generation());
     return answered(listener_->pass(call.id));
   }
   if (defence_.admits_us(thread, call.data)) return answered(listener_->pass(call.id));
   const uint8_t traits = traits_[call.data.nr & 511];
+  if (call.data.nr == SYS_mprotect || call.data.nr == SYS_mmap) function_.look_again(*thread.process);
+  if (call.data.nr == SYS_listen && !std::exchange(thread.process->listens, true))
+    handler_.on_listen(thread.process->pid);
   if (traits & kDefence) {
     std::string_view why = defence_.aims_at_us(thread, call.data);
     if (!why.empty()) return tamper(thread, call, why, {});

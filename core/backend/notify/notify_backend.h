@@ -28,6 +28,7 @@
 #include "core/backend/notify/defence.h"
 #include "core/backend/notify/listener.h"
 #include "core/backend/notify/paths.h"
+#include "core/backend/notify/process_filter.h"
 #include "core/backend/notify/shield.h"
 #include "core/backend/notify/subjects.h"
 #include "core/backend/notify/tasks.h"
@@ -84,6 +85,10 @@ class NotifyBackend {
   void refuse(Thread& thread, const seccomp_notif& call, const Decision& decision);
   void tamper(Thread& thread, const seccomp_notif& call, std::string_view what, std::string_view path);
   bool puts_on_shield(const Thread& thread, const seccomp_data& call) const;
+  Status start_filter();
+  void ask_filter(Process& process, bool forked);
+  void settle_filters();
+  void tell_ended(pid_t pid);
   void answered(bool delivered);
   void drain();
   std::string function_name(pid_t pid, uint32_t function);
@@ -96,9 +101,11 @@ class NotifyBackend {
   Defence defence_;
   Shield shield_;
   Paths paths_;
+  FunctionStart function_;
   Channel channel_;
-  std::unique_ptr<Listener> listener_;
   std::unique_ptr<Watcher> watcher_;
+  std::unique_ptr<ProcessFilter> filter_;  // outlived by whom it wakes; what it waits for ends with the listener
+  std::unique_ptr<Listener> listener_;
   uint64_t notified_[512] = {};
   uint8_t traits_[512] = {};  // what a call of this number needs besides a verdict
   bool dangerous_[LG_MAX_RIGHTS] = {};

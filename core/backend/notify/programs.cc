@@ -88,6 +88,7 @@ void Tasks::begin_program(Process& process, const ImageId& image, const LibraryS
   process.names.reset();
   process.native = NativeMap();
   process.phase = LG_INIT;
+  process.filter_asked = process.filter_on = process.listens = false;
 
   auto program = std::make_shared<Program>();
   program->image = image;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include <utility>
 
 #include "core/backend/notify/handover.h"
+#include "libguard/courier.h"
 #include "libguard/install_filter.h"
 
 namespace libguard {
@@ -33,18 +35,29 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return list;
 }
 
-// Only calls that every policy allows until the exec, which the supervisor knows as its own.
+// From the filter on every call may wait until the supervisor serves; it lets them all pass until the exec is behind.
 [[noreturn]] void run_child(int socket, const SpawnOptions& options, char** arguments, char** environment) {
-  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);  // a supervisor is not; its child must be readable until it execs
+  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);         // a supervisor is not; its child must be readable until it execs
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);  // it would wait for ever on a listener that it holds itself
   bool shielded = options.ruleset >= 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
                   syscall(SYS_landlock_restrict_self, options.ruleset, 0) == 0;
-  int listener = lg_install_filter(options.filter.data(), static_cast<unsigned short>(options.filter.size()));
-  Report report{listener < 0 ? -listener : 0, shielded};
-  bool sent = send_packet(socket, &report, sizeof(report), listener < 0 ? -1 : listener);
-  if (listener < 0 || !sent) _exit(125);
-  close(listener);
+  Report report{0, shielded};
+  lg_courier* courier = lg_start_courier(socket, &report, sizeof(report));
+  if (courier == nullptr) report.error = EAGAIN;
+  int listener = -1;
+  if (courier != nullptr) {
+    listener = lg_install_filter(options.filter.data(), static_cast<unsigned short>(options.filter.size()));
+    lg_give_courier(courier, listener);
+    if (listener < 0) report.error = -listener;
+  }
+  if (listener < 0) {
+    send_packet(socket, &report, sizeof(report));
+    _exit(125);
+  }
   char go = 0;
   if (receive_packet(socket, &go, sizeof(go)) != 1) _exit(125);
+  close(listener);  // not before: the courier sends it from the descriptors that it shares
+  prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
   execvpe(arguments[0], arguments, environment);
   report.error = errno;
   send_packet(socket, &report, sizeof(report));

@@ -34,7 +34,10 @@ struct Program {
   bool greeted = false;  // said hello
   lg_hello hello{};
   bool pushes() const { return greeted && hello.runtime != LG_RUNTIME_CPYTHON; }
-  uint64_t call_site = 0;  // of the hello; later marker calls must come from here
+  bool handles_breakpoints = false;  // its client does
+  uint64_t breakpoint = 0;           // at the function with which it begins to serve; 0: none
+  uint8_t instruction = 0;           // the byte that stood there
+  uint64_t call_site = 0;            // of the hello; later marker calls must come from here
 };
 
 // Whose work a new task goes on with: the stack, what it inherits, the hand-off in force.
@@ -97,6 +100,9 @@ struct Process {
   std::unique_ptr<Names> names;
   NativeMap native;
   uint32_t phase = LG_INIT;
+  bool listens = false;       // it, or whose fork it is, called listen
+  bool filter_asked = false;  // to put the filter of those that serve on itself
+  bool filter_on = false;
   bool confined = false;    // it restricted itself (Landlock, namespaces): the supervisor opens nothing in its place
   uint32_t layers = 0;      // rulesets of the shield that it is under: Shield::layer()
   uint32_t offered = 0;     // generation of the ruleset that it was given and has not told of yet; 0: none

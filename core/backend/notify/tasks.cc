@@ -121,6 +121,7 @@ Process* Tasks::add_process(pid_t pid, const TaskStatus& status, uint64_t head) 
   if (parent) {
     child.phase = parent->phase;
     child.confined = parent->confined;
+    child.listens = parent->listens;
     child.layers = parent->layers;
     if (parent->mask == kSharesMask) child.mask = kSharesMask;
     child.handoffs = parent->handoffs;
@@ -135,6 +136,7 @@ Process* Tasks::add_process(pid_t pid, const TaskStatus& status, uint64_t head) 
   }
   if (child.program->greeted) begin_reading(child, parent, main_thread.borrowed != nullptr);
   handler_.on_birth(pid, true);
+  if (child.listens) handler_.on_listen(pid);
   return &child;
 }
 

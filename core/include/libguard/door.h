@@ -6,11 +6,11 @@
  * Failure: a packet of another size or version ends it; the process then refuses to start.
  *
  *   process                                   supervisor, started as `libguard supervise --fd 3`
- *   lg_door_request                  ->       reads its settings from the environment (LIBGUARD_*)
+ *   lg_door_request (+ standard error) ->     reads its settings from the environment (LIBGUARD_*)
  *                                    <-       lg_door_answer, then `filter_bytes` bytes of struct sock_filter,
  *                                             or with status != 0 `text_bytes` bytes of text (what, newline, hint)
  *   installs the filter (no_new_privs, NEW_LISTENER)
- *   lg_door_listener + SCM_RIGHTS    ->       takes the listener, serves
+ *   its courier: lg_door_listener + SCM_RIGHTS ->  takes the listener, serves
  *                                    <-       lg_door_ready
  *   closes the socket                         closes the socket
  */

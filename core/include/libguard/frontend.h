@@ -34,6 +34,10 @@ void lg_open_door(void);
  * for that. The first thing to do: what is judged before is judged without a stack. */
 void lg_admit_reader(void);
 
+/* Lets the supervisor set a breakpoint at the function with which this program begins to serve, if one was named; all
+ * that the program is linked with must be mapped. From then on SIGTRAP has a handler. */
+void lg_await_serving(void);
+
 /* Makes the program area and says hello. `hello` comes with what the frontend knows (runtime, hexversion, flags,
  * addresses); the rest is filled in here. Once per program. Answer: 0 or LG_HELLO_ENFORCE, negative: refused. */
 long lg_say_hello(struct lg_hello* hello);

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,8 +35,10 @@ struct GuardOptions {
   std::string events_path;             // JSON lines; empty: none
   std::vector<std::string> masters;    // prefork masters that keep init; for the profile
   std::string serving_starts;          // for the profile; as find_serving_start() reads it
-  std::function<void(pid_t, bool forked)> on_birth;  // see Handler::on_birth
-  std::function<void(const Event&)> on_event;        // each new kind of deviation, on the serving thread
+  std::function<void(pid_t, bool forked)> on_birth;   // see Handler::on_birth
+  std::function<void(pid_t)> on_listen;              // see Handler::on_listen
+  std::function<void(const std::string&)> on_notice;  // what a user should hear once: the first process that serves
+  std::function<void(const Event&)> on_event;         // each new kind of deviation, on the serving thread
 };
 
 class Guard final : public Handler {
@@ -56,7 +59,10 @@ class Guard final : public Handler {
   Action action(Right right) const;  // of a verdict of culprits, under enforce; else kLog
   bool recording() const;
   bool is_listed_always(Right right) const;  // on the whitelists of all phases
-  bool grants(lg_group group) const;         // does the policy let anybody but the runtime have some of it?
+  // Calls for which a process that serves is ended by a filter of its own: not on the list, and the action is kill.
+  // None if it may start programs then: a program would keep the filter.
+  std::set<uint32_t> killed_while_serving() const;
+  bool grants(lg_group group) const;  // does the policy let anybody but the runtime have some of it?
   std::optional<std::string> denied_to(Right right) const;  // whom a `deny` of the policy takes it from, if anybody
 
   Decision decide(const Call& call) override;
@@ -72,6 +78,9 @@ class Guard final : public Handler {
   void on_exit(pid_t pid) override;
   void on_tamper(const Tamper& tamper) override;
   void on_phase(pid_t pid, uint32_t phase) override;
+  void on_listen(pid_t pid) override;
+  void on_trouble(pid_t pid, std::string_view trouble) override;
+  void on_filter(pid_t pid, FilterFact fact, std::string_view trouble) override;
   void watch_rules(std::function<void()> changed) override;
 
   struct Progress {
@@ -93,6 +102,7 @@ class Guard final : public Handler {
   struct State;
   Decision refuse(const Call& call, const lg_verdict& verdict);
   Decision refuse_unlisted(const Call& call);
+  void notice(const char* subject, const std::string& text);
   explicit Guard(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
