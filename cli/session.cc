@@ -31,6 +31,7 @@
 #include "core/backend/notify/detached.h"
 #include "core/backend/notify/notify_backend.h"
 #include "core/backend/notify/spawn.h"
+#include "core/backend/notify/traits.h"
 #include "core/base/file.h"
 #include "core/base/text.h"
 #include "core/live/function_place.h"
@@ -112,6 +113,7 @@ Status make_switches(Session& session, GuardOptions& options, bool detached) {
   auto serves = [&session](pid_t pid) { session.backend->request_phase(pid, LG_SERVING); };
   session.watch = std::make_unique<ServingWatch>(start, options.masters, serves);
   options.on_birth = [watch = session.watch.get()](pid_t pid, bool forked) { watch->met(pid, forked); };
+  options.on_wait = [watch = session.watch.get()](pid_t pid) { return watch->waits(pid); };
   options.on_listen = [watch = session.watch.get()](pid_t pid) { watch->listening(pid); };
   const bool hears = start.kind == ServingStart::kReady || start.kind == ServingStart::kAuto;
   if (!hears || detached) return {};
@@ -198,6 +200,8 @@ Status make_backend(Session& session) {
   force_notify(options.outcomes, enforcing);
   // Of a process that made itself undumpable nobody sees the sockets.
   if (session.watch) options.outcomes[LG_NR_listen] = Outcome::kNotify;
+  for (int nr = 0; session.watch && session.guard->recording() && nr < LG_NUMBERS; nr++)
+    if (waits_for_clients(nr)) options.outcomes[static_cast<size_t>(nr)] = Outcome::kNotify;
   if (FunctionPlace* place = session.function.get()) {
     options.find_function = [place](pid_t pid) { return place->find(pid); };
     // Libraries that are loaded later are looked at when they are mapped, and before their first code runs.

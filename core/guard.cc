@@ -392,6 +392,8 @@ void Guard::on_listen(pid_t pid) {
   if (state_->options.on_listen) state_->options.on_listen(pid);
 }
 
+bool Guard::on_wait(pid_t pid) { return state_->options.on_wait && state_->options.on_wait(pid); }
+
 void Guard::on_trouble(pid_t pid, std::string_view trouble) {
   state_->deviations->tell("phase", pid, std::string(trouble));
   notice("trouble", "process " + std::to_string(pid) + ": " + std::string(trouble));

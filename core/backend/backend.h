@@ -109,6 +109,8 @@ class Handler {
   virtual void on_phase(pid_t pid, uint32_t phase) = 0;
   // It is about to listen on a socket, or is the fork of one that does; told where `listen` is notified.
   virtual void on_listen(pid_t) {}
+  // While recording: it listens, and is about to wait. Does it serve from here on?
+  virtual bool on_wait(pid_t) { return false; }
   // Something tried to get around the guard and was refused: a forged marker call, a call aimed at the supervisor,
   // a write to a protected path, a second robust list. The call has been refused already; this is for the events.
   virtual void on_tamper(const Tamper&) {}

@@ -75,6 +75,12 @@ void ServingWatch::listening(pid_t pid) {
   if (auto at = watched_.find(pid); at != watched_.end()) at->second.told_listening = true;
 }
 
+bool ServingWatch::waits(pid_t pid) {
+  if (start_.kind == ServingStart::kReady) return false;
+  std::lock_guard lock(mutex_);
+  return watched_.erase(pid) != 0;
+}
+
 void ServingWatch::ready() {
   if (start_.kind != ServingStart::kReady && start_.kind != ServingStart::kAuto) return;
   std::map<pid_t, Watched> serving;

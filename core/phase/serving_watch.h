@@ -41,6 +41,8 @@ class ServingWatch {
   void met(pid_t pid, bool forked);
   // It was seen to listen by its call: what cannot be looked into shows nobody its sockets.
   void listening(pid_t pid);
+  // It listens and waits: in no run can it come to serve before. True once, if it does not stay in init.
+  bool waits(pid_t pid);
   // READY=1 has come: all that were met by now serve. Those that are met later serve when they are quiescent.
   void ready();
 

@@ -49,7 +49,7 @@ ACTIONS = '\nactions: { default: kill, "@exec": deny, "@inspect": deny, "@privil
 
 
 class Intruder(threading.Thread):
-    """Waits for the first process that serves and makes it do what its whitelist leaves out."""
+    """Waits for the first process that serves, its own filter on it, and makes it do what its whitelist leaves out."""
 
     def __init__(self, events):
         super().__init__()
@@ -70,7 +70,7 @@ class Intruder(threading.Thread):
         while not self.ended:
             try:
                 for event in harness.read_all_events(self.events):
-                    if event["kind"] == "phase":
+                    if event["kind"] == "filter":
                         return event["pid"]
             except ValueError:
                 pass  # its last line is being written
@@ -137,7 +137,10 @@ def check_lists(name, profile, program, work):
 
 
 def check_events(path):
-    """Deviations are the intruder's and no others, and each is of the whitelist."""
+    """Deviations are the intruder's and no others, and each is of the whitelist; all that served had their own filter."""
+    filters = [event["message"] for event in harness.read_all_events(path) if event["kind"] == "filter"]
+    if set(filters) != {"on"}:
+        raise AssertionError(f"filters of processes that serve: {filters}")
     events = harness.read_events(path)
     found = sorted((event["right"]["name"], event["action"], event["phase"], event["culprits"][0]["role"]) for event in events)
     wanted = sorted((name, "deny", "serving", "process") for name in HOSTILE)

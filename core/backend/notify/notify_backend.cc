@@ -152,12 +152,22 @@ void NotifyBackend::drain() {
   for (auto [pid, phase] : phases_) {
     Process* process = tasks_.process(pid);
     if (!process || phase >= LG_PHASES || phase <= process->phase) continue;
-    process->phase = phase;
-    if (options_.companion) options_.companion->on_phase(pid, phase);
-    handler_.on_phase(pid, phase);
-    ask_filter(*process, false);
+    set_phase(*process, phase);
   }
   phases_.clear();
+}
+
+void NotifyBackend::set_phase(Process& process, uint32_t phase) {
+  process.phase = phase;
+  if (options_.companion) options_.companion->on_phase(process.pid, phase);
+  handler_.on_phase(process.pid, phase);
+  ask_filter(process, false);
+}
+
+void NotifyBackend::note_listening(Process& process, int nr) {
+  if (nr == SYS_listen && !std::exchange(process.listens, true)) handler_.on_listen(process.pid);
+  if (!options_.observe_everything || !process.listens || process.phase != LG_INIT) return;
+  if (waits_for_clients(nr) && handler_.on_wait(process.pid)) set_phase(process, LG_SERVING);
 }
 
 Status NotifyBackend::start_filter() {
@@ -327,8 +337,7 @@ void NotifyBackend::handle_known(Thread& thread, const seccomp_notif& call) {
   if (defence_.admits_us(thread, call.data)) return answered(listener_->pass(call.id));
   const uint8_t traits = traits_[call.data.nr & 511];
   if (call.data.nr == SYS_mprotect || call.data.nr == SYS_mmap) function_.look_again(*thread.process);
-  if (call.data.nr == SYS_listen && !std::exchange(thread.process->listens, true))
-    handler_.on_listen(thread.process->pid);
+  note_listening(*thread.process, call.data.nr);
   if (traits & kDefence) {
     std::string_view why = defence_.aims_at_us(thread, call.data);
     if (!why.empty()) return tamper(thread, call, why, {});

@@ -85,6 +85,8 @@ class NotifyBackend {
   void refuse(Thread& thread, const seccomp_notif& call, const Decision& decision);
   void tamper(Thread& thread, const seccomp_notif& call, std::string_view what, std::string_view path);
   bool puts_on_shield(const Thread& thread, const seccomp_data& call) const;
+  void set_phase(Process& process, uint32_t phase);
+  void note_listening(Process& process, int nr);
   Status start_filter();
   void ask_filter(Process& process, bool forked);
   void settle_filters();

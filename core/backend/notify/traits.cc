@@ -94,4 +94,21 @@ void force_notify(std::vector<Outcome>& outcomes, bool paths) {
   }
 }
 
+bool waits_for_clients(int nr) {
+  switch (nr) {
+    case SYS_accept:
+    case SYS_accept4:
+    case SYS_epoll_wait:
+    case SYS_epoll_pwait:
+    case SYS_epoll_pwait2:
+    case SYS_poll:
+    case SYS_ppoll:
+    case SYS_select:
+    case SYS_pselect6:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace libguard

@@ -29,4 +29,7 @@ uint8_t traits_of(int nr);
 // aimed at it; with `paths` also what writes by path. Raises kAllow to kNotify; kErrno stays.
 void force_notify(std::vector<Outcome>& outcomes, bool paths);
 
+// Calls in which a server waits for its clients.
+bool waits_for_clients(int nr);
+
 }  // namespace libguard

@@ -36,7 +36,8 @@ struct GuardOptions {
   std::vector<std::string> masters;    // prefork masters that keep init; for the profile
   std::string serving_starts;          // for the profile; as find_serving_start() reads it
   std::function<void(pid_t, bool forked)> on_birth;   // see Handler::on_birth
-  std::function<void(pid_t)> on_listen;              // see Handler::on_listen
+  std::function<void(pid_t)> on_listen;               // see Handler::on_listen
+  std::function<bool(pid_t)> on_wait;                 // see Handler::on_wait
   std::function<void(const std::string&)> on_notice;  // what a user should hear once: the first process that serves
   std::function<void(const Event&)> on_event;         // each new kind of deviation, on the serving thread
 };
@@ -79,6 +80,7 @@ class Guard final : public Handler {
   void on_tamper(const Tamper& tamper) override;
   void on_phase(pid_t pid, uint32_t phase) override;
   void on_listen(pid_t pid) override;
+  bool on_wait(pid_t pid) override;
   void on_trouble(pid_t pid, std::string_view trouble) override;
   void on_filter(pid_t pid, FilterFact fact, std::string_view trouble) override;
   void watch_rules(std::function<void()> changed) override;
