@@ -30,6 +30,7 @@
 #include "core/backend/notify/abilities.h"
 #include "core/backend/notify/detached.h"
 #include "core/backend/notify/notify_backend.h"
+#include "core/backend/notify/proc.h"
 #include "core/backend/notify/spawn.h"
 #include "core/backend/notify/traits.h"
 #include "core/base/file.h"
@@ -150,6 +151,8 @@ Result<std::unique_ptr<Session>> make_session(const GuardFlags& flags, const std
   session->flags = flags;
   session->command = command;
   if (auto output = check_output(flags); !output) return tl::unexpected(output.error());
+  std::optional<Result<Canary>> canary;  // comes to its call while the policy is read, which says the mode
+  if (!flags.record && (flags.mode.empty() || flags.mode == mode_name(Mode::kEnforce))) canary.emplace(Canary::start());
   auto client = find_client();
   if (!client) return tl::unexpected(client.error());
   session->client = *client;
@@ -177,7 +180,9 @@ Result<std::unique_ptr<Session>> make_session(const GuardFlags& flags, const std
   if (auto able = check_kernel(); !able) return tl::unexpected(able.error());
   if (session->guard->mode() == Mode::kEnforce) {
     if (auto keepable = check_abilities(*session->guard); !keepable) return tl::unexpected(keepable.error());
-    if (auto proved = run_canary(); !proved) return tl::unexpected(proved.error());
+    if (!canary) canary.emplace(Canary::start());
+    Status proved = *canary ? (*canary)->finish() : Status(tl::unexpected(canary->error()));
+    if (!proved) return tl::unexpected(proved.error());
   }
   return session;
 }
@@ -189,7 +194,7 @@ void tell_protections(Session& session) {
   if (session.announcement) session.announcement->update(session.announced);
 }
 
-Status make_backend(Session& session) {
+Status make_backend(Session& session, bool detached) {
   bool enforcing = session.guard->mode() == Mode::kEnforce;
   BackendOptions options;
   options.outcomes = session.guard->outcomes();
@@ -218,6 +223,7 @@ Status make_backend(Session& session) {
   options.emulate_opens = enforcing;
   // Under Landlock nobody mounts, and nobody looks into processes outside of the guard: not where that is granted.
   options.landlock = enforcing && !session.guard->grants(LG_GROUP_MOUNT) && !session.guard->grants(LG_GROUP_INSPECT);
+  if (detached || command_names_runtime(session.command.front())) options.first_shield = FirstShield::kNone;
   options.on_protections = [&session] { tell_protections(session); };
   session.backend = std::make_unique<NotifyBackend>(std::move(options), *session.guard);
   return {};
@@ -286,7 +292,7 @@ int run_command(const GuardFlags& flags, const std::vector<std::string>& command
   auto made = make_session(flags, command, std::nullopt);
   if (!made) return refuse_to_start(made.error());
   Session& session = **made;
-  if (auto backend = make_backend(session); !backend) return refuse_to_start(backend.error());
+  if (auto backend = make_backend(session, false); !backend) return refuse_to_start(backend.error());
   auto child =
       spawn_guarded({command, environment_of(session), session.client, session.filter, session.backend->ruleset()});
   if (!child) return refuse_to_start(child.error());
@@ -324,7 +330,7 @@ int supervise(int door_fd) {
       command.emplace_back(word);
   auto made = make_session(flags_from_environment(), command, door->take_talk());
   Status ready;
-  if (made) ready = make_backend(**made);
+  if (made) ready = make_backend(**made, true);
   if (!made || !ready) {
     door->refuse(kSessionFailed, made ? ready.error() : made.error());
     return kSessionFailed;

@@ -17,3 +17,14 @@ endfunction()
 function(lg_cold target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O0> $<$<CONFIG:RelWithDebInfo>:-g1>)
 endfunction()
+
+# lg_either(VAR TARGET ARCHIVE): for LIBS: the archive, where there is one, in programs with the property LG_STARTS_OFTEN,
+# which would spend milliseconds of each start on the shared library's relocations; the shared library in all others.
+function(lg_either var target archive)
+  find_library(LG_ARCHIVE_${archive} NAMES ${archive})
+  if(LG_ARCHIVE_${archive})
+    set(${var} "$<IF:$<BOOL:$<TARGET_PROPERTY:LG_STARTS_OFTEN>>,${LG_ARCHIVE_${archive}},${target}>" PARENT_SCOPE)
+  else()
+    set(${var} ${target} PARENT_SCOPE)
+  endif()
+endfunction()

@@ -128,6 +128,13 @@ class Handler {
 
 class Companion;
 
+// The Landlock ruleset that a program has on before the first hello.
+enum class FirstShield : uint8_t {
+  kNone,        // a runtime says hello at once, and gets a better one
+  kSeparating,  // if directories can be kept from all changes
+  kForOpens,    // also if it only keeps files from being opened for writing
+};
+
 struct BackendOptions {
   std::vector<Outcome> outcomes;    // per right id, LG_MAX_RIGHTS of them
   const lg_matrix* matrix;          // for the free path: rights whose rows are empty are allowed without a walk
@@ -135,7 +142,7 @@ struct BackendOptions {
   std::string client_path;          // libguard_preload.so, to check marker calls' call sites
   Companion* companion = nullptr;   // judges some rights by itself; outlives the backend
   bool landlock = false;  // protected directories are kept by a Landlock ruleset as well, where they can be separated
-  bool shield_at_start = false;  // a ruleset before the first hello, even if it only keeps files from being opened
+  FirstShield first_shield = FirstShield::kSeparating;
   std::function<bool(const std::string& directory)> closed;  // instead of is_closed_directory, for tests
   std::set<uint32_t> killed;  // calls for which processes that serve are to be ended by the kernel itself
   // Where the function stands with which processes begin to serve; 0: not there. Null: none was named.

@@ -2,7 +2,7 @@
 // Puts on the Landlock ruleset that the supervisor made: code directories stay as they are, for all descendants too.
 //
 // Way:     events -> verdict -> *action*: behind the supervisor's look at paths.
-// Thread:  one, between hello and the start of the runtime.
+// Thread:  one, before the first code that is not the runtime's.
 // Failure: told to the supervisor, which counts it; its look at paths stays.
 #include <errno.h>
 #include <sys/syscall.h>

@@ -24,7 +24,7 @@ constexpr int kFrames = 64;  // compared by the self-check
 constexpr int kDeepest = 4;  // classes in classes, closures of closures
 constexpr const char* kPropertyParts[] = {"fget", "fset", "fdel"};
 
-bool g_installed, g_attached, g_busy;
+bool g_installed, g_attached, g_busy, g_shield_due;
 
 void tag_object(Object* object, const Origin& origin, int depth);
 
@@ -152,16 +152,22 @@ Interpreter* attach_now() {
   return interpreter;
 }
 
+void put_on_shield() {
+  if (!g_shield_due) return;
+  g_shield_due = false;
+  lg_put_on_shield();
+}
+
 void note_early_open() {
   if (g_installed && !g_attached && py.current_thread_state()) attach_now();
 }
 
 namespace {
 
+bool is_named_python() { return strncmp(program_invocation_short_name, "python", 6) == 0; }
+
 // A program that only embeds Python (a debugger, an editor) is its executable's library: no hello, no hooks.
-bool only_embeds_python(long answer) {
-  return answer == -EOPNOTSUPP && strncmp(program_invocation_short_name, "python", 6) != 0;
-}
+bool only_embeds_python(long answer) { return answer == -EOPNOTSUPP && !is_named_python(); }
 
 }  // namespace
 
@@ -176,7 +182,8 @@ const char* install_python_frontend() {
   long answer = lg_say_hello(&hello);
   if (only_embeds_python(answer)) return nullptr;
   if (answer < 0) return "the guard refused this program's hello";
-  if (answer & LG_HELLO_ENFORCE) lg_put_on_shield();
+  g_shield_due = answer & LG_HELLO_ENFORCE;
+  if (!is_named_python()) put_on_shield();  // it may start threads before it starts Python
   if (py.PySys_AddAuditHook(&audit, nullptr) != 0) return "CPython did not take the audit hook";
   if (py.PyFile_SetOpenCodeHook(&open_code, nullptr) != 0) return "CPython did not take the open-code hook";
   keep_bytecode_unwritten(answer & LG_HELLO_ENFORCE);

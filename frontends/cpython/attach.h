@@ -22,5 +22,8 @@ bool is_attached();
 // A file is about to be opened. An interpreter that is only starting runs code without telling (from 3.11 on the search
 // for its standard library): it is tagged before its first call that is judged.
 void note_early_open();
+// Before the first code that is not the interpreter's own: puts on what protects code directories, once. The supervisor
+// makes it ready while the interpreter starts.
+void put_on_shield();
 
 }  // namespace libguard

@@ -26,7 +26,9 @@ Object* argument(Object* arguments, ssize_t at) {
 }
 
 void on_exec(Object* code) {
-  if (!is_code(code) || has_entry(code) || tag_line(code)) return;
+  if (!is_code(code) || has_entry(code)) return;
+  put_on_shield();
+  if (tag_line(code)) return;
   if (py.PyEval_GetFrame())
     tag_by_creator(code);
   else
@@ -41,10 +43,12 @@ void set_bytecode_unwritten() {
 
 // Milestones of the interpreter: cpython.*
 void on_milestone(const char* event, Object* arguments) {
-  if (strncmp(event, "cpython.run_", 12) == 0)
+  if (strncmp(event, "cpython.run_", 12) == 0) {
+    put_on_shield();
     on_announcement(event, argument(arguments, 0));
-  else if (is_event(event, "cpython.PyInterpreterState_Clear"))
+  } else if (is_event(event, "cpython.PyInterpreterState_Clear")) {
     forget_current_interpreter();
+  }
 }
 
 int on_import(const char* event, Object* arguments) {

@@ -97,6 +97,7 @@ Object* open_known(Interpreter* interpreter, Object* path_object, const char* pa
   bool bytecode = ends_with(path, path_length, ".pyc");
   // The loader reads an archive in pieces; what it takes out is compared later.
   if (!bytecode && !ends_with(path, path_length, ".py") && is_archive(path)) {
+    put_on_shield();
     note_archive(path);
     return real_file(interpreter, path_object);
   }
@@ -104,6 +105,7 @@ Object* open_known(Interpreter* interpreter, Object* path_object, const char* pa
   uint64_t answer = 0;
   char* bytes = read_file(path, path_length, bytecode, &length, &answer);
   if (!bytes) return py.PyErr_SetFromErrnoWithFilenameObject(*py.os_error, path_object);
+  if (LG_RESOLVED_LIBRARY(answer) != LG_RUNTIME) put_on_shield();
   // Bytecode that nobody vouches for: the loader finds it empty and takes the source beside it.
   bool refused = bytecode && !LG_RESOLVED_TRUSTED(answer) && is_cache_of_a_source(path, path_length);
   Object* file = file_over(interpreter, bytes, refused ? 0 : length);

@@ -81,7 +81,7 @@ class NotifyOpenShieldTest : public NotifyShieldTest {
   void SetUp() override {
     NotifyShieldTest::SetUp();
     options.closed = [](const std::string&) { return false; };
-    options.shield_at_start = true;
+    options.first_shield = FirstShield::kForOpens;
     std::ofstream(root + "/file-kept") << "original";
     std::ofstream(root + "/before") << "original";
     guard.protected_files.push_back(root + "/file-kept");

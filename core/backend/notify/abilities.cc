@@ -18,6 +18,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "bpf/judge.h"
 #include "core/backend/notify/handover.h"
@@ -104,8 +105,8 @@ std::vector<Ability> notify_abilities() {
   return abilities;
 }
 
-Status run_canary() {
-  if (Status kernel = check_kernel(); !kernel) return kernel;
+Result<Canary> Canary::start() {
+  if (Status kernel = check_kernel(); !kernel) return tl::unexpected(kernel.error());
   FilterOptions options;
   options.outcomes.assign(LG_MAX_RIGHTS, Outcome::kAllow);
   options.outcomes[LG_NR_mkdir] = Outcome::kNotify;
@@ -125,16 +126,34 @@ Status run_canary() {
     close(ends[0]);
     return fail(Code::kIo, std::string("fork: ") + std::strerror(errno), "raise the limit of processes (ulimit -u)");
   }
-  Status answered = answer_canary(ends[0]);
-  close(ends[0]);
+  return Canary(child, ends[0]);
+}
+
+Canary::Canary(Canary&& other) noexcept
+    : child_(std::exchange(other.child_, -1)), socket_(std::exchange(other.socket_, -1)) {}
+
+Canary::~Canary() {
+  if (socket_ >= 0) close(socket_);
+  if (child_ <= 0) return;
+  kill(child_, SIGKILL);
+  waitpid(child_, nullptr, 0);
+}
+
+Status Canary::finish() {
+  Status answered = answer_canary(socket_);
   int status = 0;
-  if (!answered) kill(child, SIGKILL);
-  waitpid(child, &status, 0);
+  if (!answered) kill(child_, SIGKILL);
+  waitpid(std::exchange(child_, -1), &status, 0);
   if (!answered) return answered;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
     return fail(Code::kUnsupported, "canary: the refused call was not refused",
                 "this kernel cannot enforce; see 'libguard doctor'");
   return {};
+}
+
+Status run_canary() {
+  auto canary = Canary::start();
+  return canary ? canary->finish() : tl::unexpected(canary.error());
 }
 
 }  // namespace libguard

@@ -6,6 +6,8 @@
 // Failure: Error that names what is missing and what to do.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
 
@@ -30,7 +32,21 @@ Status check_kernel();
 Status check_kernel_release(const std::string& release);
 
 // A child under a real filter: its memory must be readable while it waits, and the call that is refused must return
-// exactly that errno and do nothing.
-Status run_canary();
+// exactly that errno and do nothing. It comes to its call while the caller prepares other things.
+class Canary {
+ public:
+  static Result<Canary> start();
+  ~Canary();  // an unfinished one ends
+  Canary(Canary&& other) noexcept;
+  Canary& operator=(Canary&&) = delete;
+  Status finish();  // once
+
+ private:
+  Canary(pid_t child, int socket) : child_(child), socket_(socket) {}
+  pid_t child_;
+  int socket_;
+};
+
+Status run_canary();  // both in one
 
 }  // namespace libguard

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +24,8 @@ namespace {
 
 constexpr size_t kMaxHeaders = 256, kMaxDynamic = 4096;
 constexpr uint64_t kMaxStrings = 64u << 20;
+constexpr size_t kShebangLine = 256;
+constexpr int kMostScripts = 2;  // pyenv and others start one script by another
 
 bool read_at(int fd, void* to, size_t size, uint64_t offset) {
   return pread(fd, to, size, static_cast<off_t>(offset)) == static_cast<ssize_t>(size);
@@ -62,6 +66,30 @@ bool read_dynamic(int fd, std::string* strings, std::vector<uint64_t>* needed) {
   return read_at(fd, strings->data(), size, offset);
 }
 
+// As execvp looks for it.
+int open_command(const std::string& name) {
+  if (name.empty()) return -1;
+  if (name.find('/') != std::string::npos) return open(name.c_str(), O_RDONLY | O_CLOEXEC);
+  const char* path = getenv("PATH");
+  std::istringstream places(path ? path : "/bin:/usr/bin");
+  for (std::string place; std::getline(places, place, ':');) {
+    const std::string candidate = (place.empty() ? "." : place) + "/" + name;
+    if (access(candidate.c_str(), X_OK) == 0) return open(candidate.c_str(), O_RDONLY | O_CLOEXEC);
+  }
+  return -1;
+}
+
+// "/usr/bin/python3 -s", and what env starts.
+std::string interpreter_of(const char* shebang) {
+  std::istringstream words(std::string(shebang, strcspn(shebang, "\n")));
+  std::string word;
+  words >> word;
+  if (!word.ends_with("/env")) return word;
+  while (words >> word)
+    if (word[0] != '-' && word.find('=') == std::string::npos) return word;
+  return {};
+}
+
 }  // namespace
 
 bool elf_names_runtime(int fd) {
@@ -74,6 +102,22 @@ bool elf_names_runtime(int fd) {
     if (at >= strings.size()) continue;
     std::string_view name(strings.c_str() + at);
     if (name.starts_with("libpython") || name.starts_with("libjvm.") || name.starts_with("libjli.")) return true;
+  }
+  return false;
+}
+
+bool command_names_runtime(const std::string& command) {
+  std::string name = command;
+  for (int script = 0; script <= kMostScripts; script++) {
+    const int fd = open_command(name);
+    if (fd < 0) return false;
+    char line[kShebangLine + 1] = "";
+    const bool is_script = read_at(fd, line, 2, 0) && line[0] == '#' && line[1] == '!';
+    if (is_script && pread(fd, line, kShebangLine, 2) <= 0) line[0] = '\0';
+    const bool named = !is_script && elf_names_runtime(fd);
+    close(fd);
+    if (!is_script) return named;
+    name = interpreter_of(line);
   }
   return false;
 }

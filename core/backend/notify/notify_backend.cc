@@ -60,8 +60,10 @@ NotifyBackend::NotifyBackend(BackendOptions options, Handler& handler)
                  return judge(thread, number(right), -1, args);
                }) {
   LG_CHECK(options_.matrix != nullptr);
-  // Most guards hear a hello, and make a ruleset then: to make two would cost twice the time.
-  shield_.protect(handler_.protected_paths(), options_.shield_at_start);
+  if (options_.first_shield == FirstShield::kNone)
+    shield_.only_look(handler_.protected_paths());
+  else
+    shield_.protect(handler_.protected_paths(), options_.first_shield == FirstShield::kForOpens);
   if (Companion* companion = options_.companion) handler_.watch_rules([companion] { companion->on_rules(); });
   for (int nr = 0; nr < 512; nr++) traits_[nr] = traits_of(nr);
   for (uint32_t right = 0; right < LG_MAX_RIGHTS; right++) dangerous_[right] = lg_is_dangerous(lg_group_of(right)) != 0;
@@ -143,6 +145,7 @@ void NotifyBackend::drain() {
   }
   if (watcher_->take_tick()) {
     if (options_.companion) options_.companion->settle();
+    settle_shield();  // of a program that never asked for it
     handler_.on_tick();
   }
   if (!requested_.exchange(false)) return;
@@ -259,14 +262,18 @@ void NotifyBackend::handle_robust_list(const seccomp_notif& call) {
   if (thread) tamper(*thread, call, "a second robust list", {});
 }
 
+void NotifyBackend::settle_shield() {
+  if (shield_.settle() && options_.on_protections) options_.on_protections();
+}
+
 void NotifyBackend::handle_marker(Thread& thread, const seccomp_notif& call) {
+  if (call.data.args[1] == LG_MARKER_RULESET) settle_shield();
   Channel::Answer answer = channel_.answer(thread, call.data);
   ask_filter(*thread.process, false);
   if (call.data.args[1] == LG_MARKER_HELLO && answer.value >= 0) {
     std::vector<std::string> known = handler_.protected_paths();
-    shield_.protect(known);
-    paths_.protect_only(std::move(known));
-    if (options_.on_protections) options_.on_protections();
+    paths_.protect_only(known);
+    shield_.prepare(std::move(known));
   }
   if (answer.descriptor >= 0) {
     int error = listener_->answer_descriptor(call.id, answer.descriptor, true);
@@ -319,7 +326,7 @@ Decision NotifyBackend::judge(Thread& thread, uint16_t right, int nr, const uint
   return handler_.decide(call);
 }
 
-// The client, just behind its hello: no managed code has run yet, and it can only lose by it. Another ruleset in this
+// The client, before the first managed code but the runtime's own, and it can only lose by it. Another ruleset in this
 // one's place, or one for other threads too, is a program that confines itself.
 bool NotifyBackend::puts_on_shield(const Thread& thread, const seccomp_data& call) const {
   const Process& process = *thread.process;

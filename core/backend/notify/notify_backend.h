@@ -74,6 +74,7 @@ class NotifyBackend {
   void handle(const seccomp_notif& call);
   void handle_known(Thread& thread, const seccomp_notif& call);
   void handle_robust_list(const seccomp_notif& call);
+  void settle_shield();
   void handle_marker(Thread& thread, const seccomp_notif& call);
   void handle_door(Thread& thread, const seccomp_notif& call);
   Decision judge(Thread& thread, uint16_t right, int nr, const uint64_t* args);

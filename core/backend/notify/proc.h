@@ -63,5 +63,7 @@ ImageId read_image(pid_t pid, ProcessMemory& memory);
 bool is_language_runtime(pid_t pid);
 // The same for an open file. `size` bytes are looked at.
 bool elf_names_runtime(int fd);
+// Is a command, as execvp would take it, such an executable, or a script of one? False where it cannot be told.
+bool command_names_runtime(const std::string& command);
 
 }  // namespace libguard

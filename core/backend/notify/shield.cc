@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <linux/landlock.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -77,26 +79,85 @@ Shield::Shield(bool wanted, ClosedRule closed)
 }
 
 Shield::~Shield() {
+  settle();
   if (ruleset_ >= 0) close(ruleset_);
 }
 
-void Shield::protect(const std::vector<std::string>& paths, bool for_opens) {
-  Separation found;
-  if (wanted_ && version_ >= kFirstWithRefer)
-    found = separate(paths, closed_);
-  else
-    found.shared = paths;
-  std::vector<std::string> kept(paths);
-  std::sort(kept.begin(), kept.end());
-  const bool worth = for_opens ? !kept.empty() : !found.separated.empty();
-  if (worth && reason_.empty() && kept != held_) {
-    if (build(found)) {
-      held_ = std::move(kept);
-      closed_directories_ = std::move(found.closed);
-      generation_++;
-    } else {
-      reason_ = std::string("Landlock takes no ruleset: ") + std::strerror(errno);
-    }
+bool Shield::is_new(std::vector<std::string>& paths, bool for_opens) {
+  std::sort(paths.begin(), paths.end());
+  if (paths == asked_ && (asked_for_opens_ || !for_opens)) return false;
+  asked_ = paths;
+  asked_for_opens_ = for_opens;
+  return true;
+}
+
+void Shield::protect(std::vector<std::string> paths, bool for_opens) {
+  settle();
+  if (is_new(paths, for_opens)) take(make(paths, for_opens));
+}
+
+void Shield::prepare(std::vector<std::string> paths) {
+  settle();
+  if (!is_new(paths, true)) return;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are for the serving thread
+  coming_ = std::async([this, paths = std::move(paths)] { return make(paths, true); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+bool Shield::settle() {
+  if (!coming_.valid()) return false;
+  take(coming_.get());
+  return true;
+}
+
+void Shield::only_look(const std::vector<std::string>& paths) {
+  protections_.clear();
+  for (const std::string& path : paths) protections_.push_back({path, false});
+}
+
+// On any thread: nothing that changes later is looked at.
+Shield::Made Shield::make(const std::vector<std::string>& paths, bool for_opens) const {
+  Made made;
+  if (version_ < kFirstWithRefer) {
+    made.found.shared = paths;
+    return made;
+  }
+  made.found = separate(paths, closed_);
+  if (for_opens ? !paths.empty() : !made.found.separated.empty()) build(made);
+  return made;
+}
+
+void Shield::build(Made& made) const {
+  landlock_ruleset_attr attributes{};
+  const uint64_t handled = attributes.handled_access_fs = handled_by(version_);
+  int ruleset = static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, sizeof(handled), 0));
+  bool good = ruleset >= 0;
+  struct stat info;
+  for (const std::string& path : made.found.allowed) {
+    good = good && allow(ruleset, path, handled, &info);
+    if (good && info.st_ino != 0) made.zone.emplace(path, Identity{info.st_dev, info.st_ino});
+  }
+  for (const std::string& path : made.found.open)
+    good = good && allow(ruleset, path, handled & ~uint64_t{LANDLOCK_ACCESS_FS_WRITE_FILE}, &info);
+  if (good) {
+    made.ruleset = ruleset;
+    return;
+  }
+  made.error = errno;
+  if (ruleset >= 0) close(ruleset);
+}
+
+void Shield::take(Made made) {
+  Separation& found = made.found;
+  if (made.error != 0) reason_ = std::string("Landlock takes no ruleset: ") + std::strerror(made.error);
+  if (made.ruleset >= 0) {
+    if (ruleset_ >= 0) close(ruleset_);
+    ruleset_ = made.ruleset;
+    zones_.push_back(std::move(made.zone));
+    closed_directories_ = std::move(found.closed);
+    generation_++;
   }
   if (!reason_.empty()) {
     found.shared.insert(found.shared.end(), found.separated.begin(), found.separated.end());
@@ -105,32 +166,6 @@ void Shield::protect(const std::vector<std::string>& paths, bool for_opens) {
   protections_.clear();
   for (std::string& path : found.separated) protections_.push_back({std::move(path), true});
   for (std::string& path : found.shared) protections_.push_back({std::move(path), false});
-}
-
-bool Shield::build(const Separation& found) {
-  landlock_ruleset_attr attributes{};
-  const uint64_t handled = attributes.handled_access_fs = handled_by(version_);
-  int ruleset = static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, sizeof(handled), 0));
-  if (ruleset < 0) return false;
-  Zone zone;
-  struct stat info;
-  bool good = true;
-  for (const std::string& path : found.allowed) {
-    good = good && allow(ruleset, path, handled, &info);
-    if (info.st_ino != 0) zone.emplace(path, Identity{info.st_dev, info.st_ino});
-  }
-  for (const std::string& path : found.open)
-    good = good && allow(ruleset, path, handled & ~uint64_t{LANDLOCK_ACCESS_FS_WRITE_FILE}, &info);
-  if (!good) {
-    int error = errno;
-    close(ruleset);
-    errno = error;
-    return false;
-  }
-  if (ruleset_ >= 0) close(ruleset_);
-  ruleset_ = ruleset;
-  zones_.push_back(std::move(zone));
-  return true;
 }
 
 const Shield::Zone& Shield::zone_of(uint32_t layers) const {

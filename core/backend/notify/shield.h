@@ -2,7 +2,7 @@
 // Shield: Landlock rulesets that keep protected paths from being changed, whoever swaps a path in the meantime.
 //
 // Way:     events -> verdict -> *action*: behind the supervisor's own look, which makes each refusal an event.
-// Thread:  protect() on the serving thread, or before it.
+// Thread:  the serving thread, or before it; what prepare() makes is made on a thread of its own.
 // Failure: no Landlock, no path that can be separated, no room for rules: no ruleset; reason() says why. The
 //          supervisor's look stays.
 #pragma once
@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include <cstdint>
+#include <future>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -41,7 +42,12 @@ class Shield {
 
   // Makes a new ruleset unless the last one keeps these paths. `for_opens`: also if none of them can be separated, so
   // that the ruleset only keeps them from being opened for writing.
-  void protect(const std::vector<std::string>& paths, bool for_opens = true);
+  void protect(std::vector<std::string> paths, bool for_opens = true);
+  // The same, but it is ready only after settle(): a ruleset takes milliseconds, in which a runtime can start.
+  void prepare(std::vector<std::string> paths);
+  bool settle();  // waits for what was prepared; false: there was nothing
+  // No ruleset for these yet: the supervisor's look alone.
+  void only_look(const std::vector<std::string>& paths);
 
   // May a process under these layers (bit g - 1: the ruleset of generation g) open what is at `path` for writing, and
   // nothing that is protected now, whatever becomes of its path meanwhile? `file`: what is there, or the directory in
@@ -69,7 +75,16 @@ class Shield {
   };
   // What a ruleset allows to write, by path, as it was when the ruleset was made.
   using Zone = std::unordered_map<std::string, Identity, Hash, std::equal_to<>>;
-  bool build(const Separation& found);
+  struct Made {
+    Separation found;
+    int ruleset = -1;  // none is needed, or `error` says why there is none
+    int error = 0;
+    Zone zone;
+  };
+  bool is_new(std::vector<std::string>& paths, bool for_opens);
+  Made make(const std::vector<std::string>& paths, bool for_opens) const;
+  void build(Made& made) const;
+  void take(Made made);
   const Zone& zone_of(uint32_t layers) const;
 
   const bool wanted_;
@@ -77,7 +92,9 @@ class Shield {
   const int version_;
   int ruleset_ = -1;
   uint32_t generation_ = 0;
-  std::vector<std::string> held_;                      // what the ruleset keeps
+  std::vector<std::string> asked_;  // what the last one was asked to keep, sorted
+  bool asked_for_opens_ = false;
+  std::future<Made> coming_;
   std::vector<Zone> zones_;                            // by generation - 1
   mutable std::unordered_map<uint32_t, Zone> common_;  // of several layers: what all of them name
   std::vector<std::string> closed_directories_;
