@@ -15,7 +15,7 @@ import deploytool
 
 NAME = "swapped_file.py"
 SOURCE = b"import os\ndef _run(command):\n    os.system(command)\n" + b"#" * 4_000_000  # takes time to read
-SECONDS = 4
+SECONDS = 2
 
 
 def _prepare(stage):

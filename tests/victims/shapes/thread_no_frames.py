@@ -14,7 +14,7 @@ def benign(stage):
 
 def _start(target, stage):
     _thread.start_new_thread(target, (stage.command,))
-    for _ in range(1500):
+    for _ in range(500):
         if os.path.exists(stage.marker):
             return
         time.sleep(0.01)
