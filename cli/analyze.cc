@@ -15,6 +15,7 @@
 #include "cli/answer.h"
 #include "cli/verbs.h"
 #include "core/analysis/search.h"
+#include "core/base/search_path.h"
 #include "core/base/text.h"
 #include "core/rights/rights.h"
 

@@ -13,6 +13,7 @@
 #include "cli/analyze_targets.h"
 #include "core/analysis/elf_image.h"
 #include "core/backend/notify/proc.h"
+#include "core/base/search_path.h"
 #include "core/live/serving_record.h"
 
 namespace libguard {

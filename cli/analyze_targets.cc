@@ -13,23 +13,12 @@
 #include <set>
 
 #include "core/analysis/launch.h"
+#include "core/base/search_path.h"
 
 namespace libguard {
 namespace {
 
 constexpr size_t kMostPrograms = 512;
-
-std::vector<std::string> path_directories() {
-  const char* path = std::getenv("PATH");
-  std::string list = path == nullptr ? "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" : path;
-  std::vector<std::string> directories;
-  for (size_t at = 0; at <= list.size();) {
-    size_t end = std::min(list.find(':', at), list.size());
-    if (end > at) directories.push_back(list.substr(at, end - at));
-    at = end + 1;
-  }
-  return directories;
-}
 
 class Follower {
  public:
@@ -113,17 +102,6 @@ Status start_image(TargetRequest& request, Targets& targets) {
 }
 
 }  // namespace
-
-std::string found_in_path(const std::string& name) {
-  if (name.find('/') == std::string::npos) {
-    for (const std::string& directory : path_directories())
-      if (std::string candidate = directory + "/" + name; ::access(candidate.c_str(), X_OK) == 0)
-        return found_in_path(candidate);
-    return name;
-  }
-  std::unique_ptr<char, void (*)(void*)> real(::realpath(name.c_str(), nullptr), std::free);
-  return real == nullptr ? name : std::string(real.get());
-}
 
 Result<Targets> analyse_targets(TargetRequest request) {
   Targets targets;

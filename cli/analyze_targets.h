@@ -32,7 +32,4 @@ struct TargetRequest {
 
 Result<Targets> analyse_targets(TargetRequest request);
 
-// A path as it is; a bare name as the shell would find it.
-std::string found_in_path(const std::string& name);
-
 }  // namespace libguard

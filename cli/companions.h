@@ -11,6 +11,7 @@
 
 #include "cli/guard_flags.h"
 #include "core/backend/companion.h"
+#include "core/rights/seccomp_filter.h"  // Outcome
 
 namespace libguard {
 

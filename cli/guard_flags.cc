@@ -15,9 +15,9 @@
 #include <cstring>
 #include <filesystem>
 
-#include "cli/analyze_targets.h"
 #include "core/backend/bpf/pins.h"
 #include "core/backend/notify/proc.h"
+#include "core/base/search_path.h"
 #include "core/base/text.h"
 #include "core/library/application.h"
 #include "core/live/function_place.h"

@@ -11,6 +11,7 @@
 
 #include "core/backend/backend.h"
 #include "core/backend/bpf/hooks.h"
+#include "core/rights/seccomp_filter.h"  // Outcome
 
 namespace libguard {
 

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <sstream>
 #include <string>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "core/backend/notify/proc.h"
+#include "core/base/search_path.h"
 
 namespace libguard {
 namespace {
@@ -66,19 +66,6 @@ bool read_dynamic(int fd, std::string* strings, std::vector<uint64_t>* needed) {
   return read_at(fd, strings->data(), size, offset);
 }
 
-// As execvp looks for it.
-int open_command(const std::string& name) {
-  if (name.empty()) return -1;
-  if (name.find('/') != std::string::npos) return open(name.c_str(), O_RDONLY | O_CLOEXEC);
-  const char* path = getenv("PATH");
-  std::istringstream places(path ? path : "/bin:/usr/bin");
-  for (std::string place; std::getline(places, place, ':');) {
-    const std::string candidate = (place.empty() ? "." : place) + "/" + name;
-    if (access(candidate.c_str(), X_OK) == 0) return open(candidate.c_str(), O_RDONLY | O_CLOEXEC);
-  }
-  return -1;
-}
-
 // "/usr/bin/python3 -s", and what env starts.
 std::string interpreter_of(const char* shebang) {
   std::istringstream words(std::string(shebang, strcspn(shebang, "\n")));
@@ -109,7 +96,7 @@ bool elf_names_runtime(int fd) {
 bool command_names_runtime(const std::string& command) {
   std::string name = command;
   for (int script = 0; script <= kMostScripts; script++) {
-    const int fd = open_command(name);
+    const int fd = open(found_in_path(name).c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) return false;
     char line[kShebangLine + 1] = "";
     const bool is_script = read_at(fd, line, 2, 0) && line[0] == '#' && line[1] == '!';

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "core/backend/backend.h"
+#include "core/backend/backend_options.h"
 #include "core/backend/companion.h"
 #include "core/backend/notify/channel.h"
 #include "core/backend/notify/defence.h"

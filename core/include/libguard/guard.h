@@ -18,6 +18,7 @@
 #include "core/library/resolver.h"
 #include "core/policy/policy.h"
 #include "core/profile/profile.h"
+#include "core/rights/seccomp_filter.h"  // Outcome
 
 namespace libguard {
 
