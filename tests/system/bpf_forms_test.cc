@@ -234,20 +234,27 @@ bool may_be_called(int nr) {
 
 class Forms : public ::testing::Test {
  protected:
-  void SetUp() override {
-    kinds_ = probe_hooks();
-    auto made = KernelSide::load(kinds_);
+  // Everything that hooks can refuse is refused to the library kLibrary.
+  void load(const KernelLimits& limits = {}) {
+    auto made = KernelSide::load(kinds_, limits);
     ASSERT_TRUE(made) << made.error().what;
     kernel_ = std::move(*made);
-    prove_hooks(*kernel_, kinds_);
-    for (int nr : refusable_calls(kinds_)) claimed_.insert(nr);
-    const size_t wanted = std::getenv("LIBGUARD_REFUSED_BY") ? 25 : 0;
-    ASSERT_GE(claimed_.size(), wanted) << "this kernel should refuse";
     kernel_->refuse_everything(kLibrary, kErrno);
     lg_image image{};
     image.kind = LG_IMAGE_NATIVE;
     image.library = kLibrary;
     ASSERT_TRUE(kernel_->set_image(kImage, image));
+  }
+  static void SetUpTestSuite() {
+    kinds_ = probe_hooks();
+    auto made = KernelSide::load(kinds_);
+    ASSERT_TRUE(made) << made.error().what;
+    prove_hooks(**made, kinds_);
+  }
+  void SetUp() override {
+    for (int nr : refusable_calls(kinds_)) claimed_.insert(nr);
+    const size_t wanted = std::getenv("LIBGUARD_REFUSED_BY") ? 25 : 0;
+    ASSERT_GE(claimed_.size(), wanted) << "this kernel should refuse";
     answers_ = static_cast<int*>(mmap(nullptr, 1 << 16, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
     things_.folder =
         std::string(std::getenv("TMPDIR") ? std::getenv("TMPDIR") : "/tmp") + "/lg-forms-" + std::to_string(getpid());
@@ -310,13 +317,19 @@ class Forms : public ::testing::Test {
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
   }
 
-  std::vector<HookKind> kinds_;
+  inline static std::vector<HookKind> kinds_;  // proved once
   std::unique_ptr<KernelSide> kernel_;
   std::set<int> claimed_;
   int* answers_ = nullptr;
   Things things_;
   pid_t child_ = 0;
 };
+
+// Errno of a call that every mechanism of the kernel can refuse.
+int set_option(const Things& things) {
+  int on = 1;
+  return syscall(SYS_setsockopt, things.datagram, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ? errno : 0;
+}
 
 // A process with a number that another one had.
 pid_t fork_as(pid_t number) {
@@ -329,16 +342,13 @@ pid_t fork_as(pid_t number) {
 
 // Refused in its last call, the guarded process leaves nothing that the next one of its number could stumble on.
 TEST_F(Forms, WhoeverGetsTheNumberOfAGuardedTaskIsRefusedNothing) {
-  auto set_option = [this] {
-    int on = 1;
-    return syscall(SYS_setsockopt, things_.datagram, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ? errno : 0;
-  };
+  load();
   ASSERT_TRUE(in_child(true, [&] {
     std::thread([&] {
       answers_[2] = static_cast<int>(syscall(SYS_gettid));
-      answers_[1] = set_option();
+      answers_[1] = set_option(things_);
     }).join();
-    answers_[0] = set_option();
+    answers_[0] = set_option(things_);
   }));
   EXPECT_EQ(answers_[0], claimed_.count(SYS_setsockopt) ? kErrno : 0);
   EXPECT_EQ(answers_[1], answers_[0]);
@@ -346,7 +356,7 @@ TEST_F(Forms, WhoeverGetsTheNumberOfAGuardedTaskIsRefusedNothing) {
     answers_[3] = -1;
     const pid_t next = fork_as(number);
     if (next == 0) {
-      answers_[3] = set_option();
+      answers_[3] = set_option(things_);
       _exit(0);
     }
     ASSERT_EQ(next, number) << std::strerror(errno);
@@ -355,7 +365,51 @@ TEST_F(Forms, WhoeverGetsTheNumberOfAGuardedTaskIsRefusedNothing) {
   }
 }
 
+// Each keeps its refusal until its next call: all but the first find no room.
+TEST_F(Forms, ARefusalThatFindsNoRoomRefusesMoreThanItShould) {
+  load({.refusals = 1});
+  ASSERT_TRUE(in_child(true, [&] {
+    for (int i = 0; i < 4; i++) {
+      std::thread([&, i] { answers_[i] = set_option(things_); }).join();
+      const pid_t child = fork();
+      if (child == 0) {
+        answers_[4 + i] = set_option(things_);
+        pause();
+      }
+      while (answers_[4 + i] == 0 && claimed_.count(SYS_setsockopt)) usleep(1000);
+      answers_[8 + i] = child;
+    }
+    for (int i = 0; i < 4; i++) kill(answers_[8 + i], SIGKILL);
+  }));
+  for (int i = 0; i < 8 && claimed_.count(SYS_setsockopt); i++)
+    EXPECT_TRUE(answers_[i] == kErrno || answers_[i] == EPERM) << i << ": " << answers_[i];
+  EXPECT_EQ(kernel_->counts().refusals_lost > 0, claimed_.count(SYS_setsockopt) > 0);
+  ASSERT_TRUE(in_child(false, [&] { answers_[0] = set_option(things_); }));
+  EXPECT_EQ(answers_[0], 0) << "a process that nobody guards was refused";
+}
+
+// The map of processes is full: whoever comes is `unknown`, not free.
+TEST_F(Forms, AProcessThatFindsNoRoomIsRefusedWhatUnknownIs) {
+  load({.processes = 2});
+  kernel_->refuse_everything(LG_UNKNOWN, kErrno);
+  ASSERT_TRUE(in_child(true, [&] {
+    for (int i = 0; i < 6; i++) {
+      const pid_t child = fork();
+      if (child == 0) {
+        answers_[i] = set_option(things_);
+        pause();
+      }
+      while (answers_[i] == 0 && claimed_.count(SYS_setsockopt)) usleep(1000);
+      answers_[8 + i] = child;
+    }
+    for (int i = 0; i < 6; i++) kill(answers_[8 + i], SIGKILL);
+  }));
+  for (int i = 0; i < 6 && claimed_.count(SYS_setsockopt); i++) EXPECT_EQ(answers_[i], kErrno) << i;
+  EXPECT_EQ(kernel_->counts().processes_lost > 0, claimed_.count(SYS_setsockopt) > 0);
+}
+
 TEST_F(Forms, WhatIsClaimedIsRefusedInEveryForm) {
+  load();
   const std::vector<Form> all = forms();
   auto try_all = [&] {
     for (size_t i = 0; i < all.size(); i++) answers_[i] = all[i].call(things_) < 0 ? errno : 0;
@@ -391,6 +445,7 @@ TEST_F(Forms, WhatIsClaimedIsRefusedInEveryForm) {
 }
 
 TEST_F(Forms, NoOtherCallIsRefusedHere) {
+  load();
   std::vector<int> others;
   for (int nr = 0; nr < LG_NUMBERS; nr++)
     if (claimed_.count(nr) == 0 && may_be_called(nr)) others.push_back(nr);

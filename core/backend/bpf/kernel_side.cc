@@ -88,6 +88,8 @@ void KernelSide::choose_hooks(const std::vector<HookKind>& kinds) {
 void KernelSide::set_limits(const KernelLimits& limits) {
   if (limits.states) bpf_map__set_max_entries(skeleton_->maps.states, limits.states);
   if (limits.pairs) bpf_map__set_max_entries(skeleton_->maps.pairs, limits.pairs);
+  if (limits.processes) bpf_map__set_max_entries(skeleton_->maps.processes, limits.processes);
+  if (limits.refusals) bpf_map__set_max_entries(skeleton_->maps.refusals, limits.refusals);
   if (limits.ring_bytes) bpf_map__set_max_entries(skeleton_->maps.ring, limits.ring_bytes);
 }
 

@@ -27,7 +27,7 @@ namespace libguard {
 
 // Entries of the maps that can fill up; 0: as bpf/kernel.h says.
 struct KernelLimits {
-  uint32_t states = 0, pairs = 0, ring_bytes = 0;
+  uint32_t states = 0, pairs = 0, ring_bytes = 0, processes = 0, refusals = 0;
 };
 
 class KernelSide {
