@@ -16,10 +16,15 @@
 /* Number of the calling process as it sees itself. */
 static __always_inline __u32 lg_own_pid(struct task_struct *task)
 {
-  struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
-  __u32 level = BPF_CORE_READ(pid, level);
+  __u32 level = task->group_leader->thread_pid->level;
+  __u32 tgid = task->tgid;
   struct upid own = {};
+  struct pid *pid;
 
+  LG_OPAQUE(tgid); /* one load for this and what is read below would be of two kinds, which the verifier refuses */
+  if (level == 0)
+    return tgid;
+  pid = BPF_CORE_READ(task, group_leader, thread_pid);
   /* An element of the array: its size is the same on every 64-bit kernel (number, padding, pointer). */
   bpf_probe_read_kernel(&own, sizeof(own),
                         (char *)__builtin_preserve_access_index(&pid->numbers[0]) + 16ull * (level & 31));

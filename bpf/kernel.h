@@ -15,6 +15,7 @@
 #define LG_KERNEL_IMAGES 8192
 #define LG_KERNEL_HANDOFFS 4096
 #define LG_KERNEL_REFUSALS 131072
+#define LG_PERHAPS 65536 /* a power of two */
 #define LG_KERNEL_STATES 16384
 #define LG_KERNEL_PAIRS 65536
 #define LG_KERNEL_FUNCTIONS 16384
@@ -115,8 +116,7 @@ struct lg_first_call {
   __s32 nr;
   __u64 args[6];
   struct lg_subject subject;
-  __u32 frame_count; /* that follow; the stack may be deeper */
-  __u32 pad;
+  __u32 frame_count, pad; /* frames that follow; the stack may be deeper */
   struct lg_sample_frame frame[LG_SAMPLE_FRAMES];
 };
 

@@ -10,6 +10,7 @@
 #define LIBGUARD_BPF_LIFECYCLE_H
 
 #include "bpf/caller.h"
+#include "bpf/guarded.h"
 #include "bpf/subject.h"
 
 #define LG_CLONE_VM 0x100ull
@@ -17,22 +18,9 @@
 #define LG_FIRST_IMAGE 2u /* 1: the program of a process that ran before its guard */
 
 __u32 lg_last_image = LG_FIRST_IMAGE - 1; /* written by the kernel */
-__u32 lg_overflowed;                      /* 1: a process found no room in the map */
 __u32 lg_refuses_all;                     /* 1: a refusal found no room */
 __u32 lg_refused_unnoted;                 /* 1: a thread was refused a call and does not know it */
 struct lg_image lg_no_image;              /* of a program that nobody looked at yet */
-struct lg_kernel_process lg_lost_process = {.image = ~0u};
-
-/* The guarded process of a task; null: not guarded. */
-static __always_inline struct lg_kernel_process *lg_process_of(struct task_struct *task)
-{
-  __u32 tgid = task->tgid;
-  struct lg_kernel_process *process = bpf_map_lookup_elem(&processes, &tgid);
-
-  if (process || !lg_overflowed)
-    return process;
-  return bpf_task_storage_get(&threads, task, 0, 0) ? &lg_lost_process : 0;
-}
 
 /* What is remembered of a guarded thread; null: no memory for it, or out of reach just now. */
 static __always_inline struct lg_kernel_thread *lg_thread_of(struct task_struct *task,
@@ -114,6 +102,7 @@ static __always_inline void lg_begin_process(struct lg_kernel_thread *child, str
 static __always_inline void lg_copy_process(struct lg_kernel_process *process, __u32 tgid,
                                             struct lg_kernel_counts *counted)
 {
+  lg_perhaps[tgid & (LG_PERHAPS - 1)] = 1;
   if (bpf_map_update_elem(&processes, &tgid, process, BPF_ANY) == 0)
     return;
   lg_overflowed = 1;

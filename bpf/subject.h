@@ -117,13 +117,15 @@ static __always_inline void lg_stack_of(struct lg_look *look, struct task_struct
     lg_fill_single(stack, LG_STARTUP, LG_STACK_NO_STATE);
 }
 
+__u32 lg_handoffs_noted; /* written by the supervisor; 0: there has never been one */
+
 /* All that a verdict needs besides right and matrix. Owners of native code are not looked for here. */
 static __always_inline void lg_subject_of(struct lg_look *look, struct task_struct *task,
                                           struct lg_kernel_process *process)
 {
   struct lg_subject *subject = &look->s->call.subject;
   __u32 tid = task->pid;
-  struct lg_handoff *handoff = bpf_map_lookup_elem(&handoffs, &tid);
+  struct lg_handoff *handoff = lg_handoffs_noted ? bpf_map_lookup_elem(&handoffs, &tid) : 0;
 
   lg_stack_of(look, task, process);
   subject->inherited = look->thread->inherited;

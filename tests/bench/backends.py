@@ -2,10 +2,12 @@
 """Prints what the kernel's programs cost beside notify: calls, recording, servers. Needs root.
 
 Usage: backends.py [--rounds N] [--count N] [--depths 5,20,...] [--only NAME,...] [--requests N] [--server-rounds N] [--instructions]
+       [--push GUEST]
 Under detect and while recording, where every kernel lets its programs judge and count. In each round every variant gets a
 program of its own and an unguarded one beside it, asked in turns; a figure is the median of the rounds' differences. The
-unguarded one feels the kernel's programs too: what they cost others has a table of its own. --only "" leaves out the servers. --instructions: the clock of this machine counts them, one a
-nanosecond (tests/vm/boot.py --count).
+unguarded one feels the kernel's programs too: what they cost others has a table of its own. --only "" leaves out the servers.
+--instructions: the clock of this machine counts them, one a nanosecond (tests/vm/boot.py --count). --push: what
+tests/victims/native/push_guest.c, built, takes to enter and leave a library.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import sys
 import pair
 from pair import harness
 
+import push
 import servers
 
 VARIANTS = [(mode, backend) for mode in ("detect", "record") for backend in ("notify", "bpf")]
@@ -77,10 +80,18 @@ def measure_others(argv, folder, application, options):
                 guarded.stop()
     other.stop()
     without = statistics.median(times[None])
-    print("\n| a call of an unguarded program | µs | + ns |\n|---|---|---|")
+    units = "instructions | + |" if options.instructions else "µs | + ns |"
+    print(f"\n| a call of an unguarded program | {units}\n|---|---|---|")
     for backend, kept in times.items():
         middle = statistics.median(kept)
-        print(f"| {f'while {backend} guards another' if backend else 'no guard'} | {middle:.3f} | {1000 * (middle - without):.0f} |")
+        print(f"| {f'while {backend} guards another' if backend else 'no guard'} | "
+              f"{1000 * middle if options.instructions else middle:.{0 if options.instructions else 3}f} | {1000 * (middle - without):.0f} |")
+
+
+def measure_push(options):
+    setting = push.Setting(os.path.realpath(options.push), harness.Account(False))
+    told, _, _ = setting.run("notify", "enforce", "cost", 70)
+    print(f"\n| enter and leave a library | {told['nanoseconds']} {'instructions' if options.instructions else 'ns'} |\n|---|---|")
 
 
 class Servers(servers.Bench):
@@ -137,6 +148,7 @@ def main():
     parser.add_argument("--requests", type=int, default=150, help="of one round")
     parser.add_argument("--server-rounds", type=int, default=9)
     parser.add_argument("--instructions", action="store_true")
+    parser.add_argument("--push")
     options = parser.parse_args()
     if os.geteuid() != 0:
         raise harness.Broken("the kernel's programs need root")
@@ -147,6 +159,8 @@ def main():
     argv = [pair.PYTHON, script, "--work"]
     measure_calls(argv, folder, application, options)
     measure_others(argv, folder, application, options)
+    if options.push:
+        measure_push(options)
     measure_servers(options)
     shutil.rmtree(folder)
     return 0

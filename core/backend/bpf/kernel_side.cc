@@ -208,6 +208,7 @@ Status KernelSide::guard(pid_t pid, uint32_t image) {
   process.image = image;
   process.flags = LG_PROCESS_ADOPTED;
   const auto key = static_cast<uint32_t>(pid);
+  skeleton_->bss->lg_perhaps[key % LG_PERHAPS] = 1;
   if (bpf_map_update_elem(maps_.at("processes"), &key, &process, BPF_ANY) == 0) return {};
   return fail(Code::kLimit, std::string("the kernel cannot remember the process: ") + std::strerror(errno),
               "raise the limit of locked memory (ulimit -l), or use --backend=notify");
@@ -258,6 +259,7 @@ bool KernelSide::set_phase(pid_t pid, uint32_t phase) {
 
 bool KernelSide::set_handoff(pid_t tid, const lg_handoff& handoff) {
   const auto key = static_cast<uint32_t>(tid);
+  skeleton_->bss->lg_handoffs_noted = 1;
   return bpf_map_update_elem(maps_.at("handoffs"), &key, &handoff, BPF_ANY) == 0;
 }
 
