@@ -200,6 +200,7 @@ def apache2(tracer, directory, programs=True, dav=True):
         wait_for(port)
         apache_requests(port, tls)
         master = int(open(os.path.join(directory, "pid"), encoding="ascii").read())
+        crash_one(master)
         os.kill(master, signal.SIGUSR1)  # graceful
         time.sleep(2)
         apache_requests(port, tls)
@@ -212,6 +213,13 @@ def apache2(tracer, directory, programs=True, dav=True):
         if process.poll() is None:
             stop(process)
         backend.shutdown()
+
+
+def crash_one(master):
+    """The newest worker meets a signal that it dies of: its handler makes calls of its own, in whatever phase it is."""
+    workers = [pid for pid in children(master) if os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "apache2"]
+    os.kill(workers[-1], signal.SIGSEGV)
+    time.sleep(1.5)
 
 
 def apache_requests(port, tls):
