@@ -36,6 +36,9 @@ class Setting:
         self.server, self.library = os.path.join(self.work, "server"), os.path.join(self.work, "late.so")
         build = ["cc", "-O2", "-rdynamic", "-o", self.server, os.path.join(HERE, "phases", "native.c"), "-pthread", "-ldl"]
         subprocess.run(build, check=True)
+        self.static = os.path.join(self.work, "static-server")
+        subprocess.run(["cc", "-O2", "-static", "-DSTATIC", "-o", self.static, os.path.join(HERE, "phases", "native.c"), "-pthread"],
+                       check=True)
         subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", self.library, os.path.join(HERE, "phases", "late.c")], check=True)
         account.own(self.work)
         self.runs, self.policies = 0, {}
@@ -48,19 +51,20 @@ class Setting:
         return harness.Service(argv, self.account, self.work, self.path("log"), port,
                                {**self.account.environment(self.work), "LIBGUARD_EVENTS": self.events, **dict(environment)})
 
-    def learned(self):
+    def learned(self, server):
         """The policy of a run that makes some harmless calls."""
-        if "server" not in self.policies:
-            port, profile, policy = harness.free_port(), self.path("profile"), os.path.join(self.work, "policy.yaml")
+        if server not in self.policies:
+            self.runs += 1
+            port, profile, policy = harness.free_port(), self.path("profile"), self.path("policy")
             service = self.service([harness.libguard_binary(), "record", "--everyday", "--phases", "quiescence", "--backend", "notify",
-                                    "--app", self.work, "-o", profile, "--", self.server, str(port), "rehearse",
+                                    "--app", self.work, "-o", profile, "--", server, str(port), "rehearse",
                                     self.library], port)
             wait_for_phases(self, 1)
             expect("a call while recording", call(port, "getpid") > 0, True)
             expect("sendmsg while recording", call(port, "sendmsg", -1, 0, 0), -errno.EBADF)
             service.stop()
-            self.policies["server"] = self.make_policy(profile, policy)
-        return self.policies["server"]
+            self.policies[server] = self.make_policy(profile, policy)
+        return self.policies[server]
 
     def make_policy(self, profile, policy, *flags, actions=ACTIONS):
         code, _, err = harness.run([harness.libguard_binary(), "policy", "new", profile, *(flags or ["--calls"]), "-o", policy],
@@ -71,16 +75,16 @@ class Setting:
             file.write(actions)
         return policy
 
-    def guarded(self, *arguments, starts="quiescence", settle=True):
+    def guarded(self, *arguments, starts="quiescence", server=None):
         """The victim under its lists; once it serves."""
-        policy = self.learned()
+        server = server or self.server
+        policy = self.learned(server)
         self.runs += 1
         port = harness.free_port()
         service = self.service([harness.libguard_binary(), "run", "--policy", policy, "--phases", starts, "--app", self.work, "--",
-                                self.server, str(port), *arguments], port)
-        if settle:
-            wait_for_phases(self, 1)
-            wait_for_filter(self, 1)
+                                server, str(port), *arguments], port)
+        wait_for_phases(self, 1)
+        wait_for_filter(self, 1)
         return service
 
 
@@ -146,6 +150,19 @@ def kernel_kills(setting):
     expect("what was told", [event["message"] for event in facts(setting)], ["on", "ended the process (SIGSYS)"])
     with open(service.log, encoding="utf-8") as log:
         expect("lines about it", len(re.findall(r"libguard: process \d+ serves: by a filter of its own \d+ calls end it", log.read())), 1)
+
+
+def static_binary(setting):
+    """No client in it: the filter is put on all the same."""
+    service = setting.guarded(server=setting.static)
+    try:
+        pid = serving_pid(setting)
+        expect("filters of all threads", filters_of(pid), {own_filters() + 2})
+        expect("a call on the list", call(service.port, "getpid"), pid)
+        expect("a call of the start", call(service.port, "getpriority", 0, 0), None)
+        ends_with(service.process, 128 + signal.SIGSYS)
+    finally:
+        service.stop()
 
 
 def without_supervisor(setting):
@@ -224,7 +241,7 @@ def by_function(setting):
             service.stop()
 
 
-CASES = [kernel_kills, without_supervisor, no_way_back, avoided, by_function]
+CASES = [kernel_kills, static_binary, without_supervisor, no_way_back, avoided, by_function]
 
 
 def main(all_cases):

@@ -65,10 +65,19 @@ static void *confined(void *nothing) {
   return nothing;
 }
 
+#ifdef STATIC
+static void begin_late(void) {}
+#endif
+
 static void (*late(const char *path))(void) {
+#ifdef STATIC
+  (void)path;
+  return begin_late;
+#else
   void *library = dlopen(path, RTLD_NOW);
   if (!library) fprintf(stderr, "%s\n", dlerror());
   return library ? (void (*)(void))dlsym(library, "late_begin") : NULL;
+#endif
 }
 
 static int has(const char *mode, const char *wanted) { return !strcmp(mode, wanted) || !strcmp(mode, "rehearse"); }
