@@ -34,14 +34,17 @@ class Setting:
         shutil.rmtree(self.work, ignore_errors=True)
         os.makedirs(self.work)
         self.server, self.library = os.path.join(self.work, "server"), os.path.join(self.work, "late.so")
+        self.static = os.path.join(self.work, "static-server")
+        account.own(self.work)
+        self.runs, self.policies = 0, {}
+
+    def build(self):
         build = ["cc", "-O2", "-rdynamic", "-o", self.server, os.path.join(HERE, "phases", "native.c"), "-pthread", "-ldl"]
         subprocess.run(build, check=True)
-        self.static = os.path.join(self.work, "static-server")
         subprocess.run(["cc", "-O2", "-static", "-DSTATIC", "-o", self.static, os.path.join(HERE, "phases", "native.c"), "-pthread"],
                        check=True)
         subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", self.library, os.path.join(HERE, "phases", "late.c")], check=True)
-        account.own(self.work)
-        self.runs, self.policies = 0, {}
+        self.account.own(self.work)
 
     def path(self, name):
         return os.path.join(self.work, f"{name}-{self.runs}")
@@ -78,6 +81,8 @@ class Setting:
     def guarded(self, *arguments, starts="quiescence", server=None):
         """The victim under its lists; once it serves."""
         server = server or self.server
+        if not os.path.exists(self.server):
+            self.build()
         policy = self.learned(server)
         self.runs += 1
         port = harness.free_port()
