@@ -4,6 +4,7 @@
 Usage: calls.py [--rounds N] [--count N] [--depths 5,20,...] [--python PATH]
 Kinds: free (judged for nobody), plain (a judged call without a path: a local socket), path (rmdir of a name that is not
 there), write (open for writing, which the supervisor performs), dangerous (an internet socket: the C stack is read too).
+Before them what this machine asks of any supervisor: notification_floor.c, bare and with one read of as many pieces.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import os
 import shutil
 import socket
 import statistics
+import subprocess
 import sys
 import time
 
@@ -80,6 +82,21 @@ def work(folder):
         print(at_depth(max(1, int(depth) - 4), kind, int(count), folder), flush=True)
 
 
+def print_floor(pair, folder, count, rounds):
+    """Rows of what a notified call costs at least, before anybody has judged anything."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    program = os.path.join(folder, "notification_floor")
+    include = os.path.join(os.path.dirname(os.path.dirname(here)), "core", "include")
+    subprocess.run(["cc", "-O2", "-I", include, "-o", program, os.path.join(here, "notification_floor.c")], check=True)
+    worker = pair.Worker([program], folder)
+    for kind in ("bare", "read"):
+        asked = (f"free 0 {count}", f"{kind} 0 {count}")
+        plain, notified, least, least_notified = pair.differences(worker, worker, asked, rounds)
+        print(f"| floor, {kind} | - | {plain:.2f} | {notified:.2f} | {notified / plain:.2f} | "
+              f"{(notified - plain):.2f} | {(least_notified - least):.2f} |", flush=True)
+    worker.stop()
+
+
 def main():
     import pair
 
@@ -96,6 +113,7 @@ def main():
     both = pair.Pair([options.python, script, "--work"], folder, application)
     print("| call | depth | unguarded µs | guarded µs | ratio | + µs per judged call (median) | + µs (smallest) |")
     print("|---|---|---|---|---|---|---|")
+    print_floor(pair, folder, options.count, options.rounds)
     for kind in KINDS:
         for depth in options.depths.split(","):
             plain, guarded, least, least_guarded = both.ask(f"{kind} {depth} {options.count}", options.rounds)

@@ -57,22 +57,26 @@ class Worker:
             raise harness.Broken(f"the worker ended with {self.process.returncode}")
 
 
+def differences(first, second, line, rounds):
+    """(medians of both, smallest of both): the same question to two workers, in turns."""
+    answers = [], []
+    for turn in range(rounds):
+        for which in (0, 1) if turn % 2 else (1, 0):
+            answers[which].append((first, second)[which].ask(line[which]))
+    return tuple(map(statistics.median, answers)) + tuple(map(min, answers))
+
+
 class Pair:
     """The same worker unguarded and under `libguard run`; every question goes to both, in turns."""
 
     def __init__(self, argv, folder, application, summary=None):
-        options = ["--policy", write_policy(folder), "--app", application, *(["--summary", summary] if summary else [])]
+        options = ["--backend", "notify", "--policy", write_policy(folder), "--app", application, *(["--summary", summary] if summary else [])]
         self.plain = Worker(argv, folder)
         self.guarded = Worker([harness.libguard_binary(), "run", *options, "--", *argv], folder)
 
     def ask(self, line, rounds):
         """(medians unguarded and guarded, smallest unguarded and guarded)."""
-        plain, guarded = [], []
-        for turn in range(rounds):
-            first, second = (self.plain, plain), (self.guarded, guarded)
-            for worker, answers in (first, second) if turn % 2 else (second, first):
-                answers.append(worker.ask(line))
-        return statistics.median(plain), statistics.median(guarded), min(plain), min(guarded)
+        return differences(self.plain, self.guarded, (line, line), rounds)
 
     def stop(self):
         self.plain.stop()

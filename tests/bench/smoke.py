@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def runs(ablation):
     """Name -> (arguments, what a row of its table begins with)."""
     return {
-        "calls.py": (["--rounds", "1", "--count", "3", "--depths", "5,20"], ["| free | 5 |", "| dangerous | 20 |"]),
+        "calls.py": (["--rounds", "1", "--count", "3", "--depths", "5,20"], ["| floor, read |", "| free | 5 |", "| dangerous | 20 |"]),
         "startup.py": (["--rounds", "1", "--forks", "2", "--no-demo"], ["| LD_PRELOAD |", "| libguard run |", "| medians of 2 forks |"]),
         "servers.py": (["--only", "gunicorn", "--rounds", "1", "--requests", "6", "--as-user"], ["| gunicorn | page |"]),
         # Without the function cells just what they are for gets through, and nothing else.
