@@ -80,17 +80,21 @@ class Setting:
 
     def guarded(self, *arguments, starts="quiescence", server=None):
         """The victim under its lists; once it serves."""
+        service = self.begun(*arguments, starts=starts, server=server)
+        wait_for_phases(self, 1)
+        wait_for_filter(self, 1)
+        return service
+
+    def begun(self, *arguments, starts, server=None):
+        """The same before it serves."""
         server = server or self.server
         if not os.path.exists(self.server):
             self.build()
         policy = self.learned(server)
         self.runs += 1
         port = harness.free_port()
-        service = self.service([harness.libguard_binary(), "run", "--policy", policy, "--phases", starts, "--app", self.work, "--",
-                                server, str(port), *arguments], port)
-        wait_for_phases(self, 1)
-        wait_for_filter(self, 1)
-        return service
+        return self.service([harness.libguard_binary(), "run", "--policy", policy, "--phases", starts, "--app", self.work, "--",
+                             server, str(port), *arguments], port)
 
 
 def facts(setting):
@@ -228,6 +232,25 @@ def avoided(setting):
             service.stop()
 
 
+def told(setting):
+    """By the program's own word, which needs no language runtime, and from outside."""
+    for arguments in (["tells"], []):
+        service = setting.begun(*arguments, starts="listen:99999")
+        try:
+            pid = call(service.port, "getpid")
+            if not arguments:
+                expect("a call of the start", call(service.port, "getpriority", 0, 0), 20)
+                code, _, err = harness.run([harness.libguard_binary(), "phase", str(pid), "serving"], setting.account, setting.work)
+                expect(f"libguard phase: {err}", code, 0)
+            wait_for_filter(setting, 1)
+            expect("who serves", serving_pid(setting), pid)
+            expect("filters of all threads", filters_of(pid), {own_filters() + 2})
+            expect("a call of the start", call(service.port, "getpriority", 0, 0), None)
+            ends_with(service.process, 128 + signal.SIGSYS)
+        finally:
+            service.stop()
+
+
 def by_function(setting):
     """The process serves from the first call of a function on, several threads at once; also one that comes by dlopen."""
     address = subprocess.run(["nm", "-D", setting.server], check=True, capture_output=True, text=True).stdout
@@ -246,7 +269,7 @@ def by_function(setting):
             service.stop()
 
 
-CASES = [kernel_kills, static_binary, without_supervisor, no_way_back, avoided, by_function]
+CASES = [kernel_kills, static_binary, without_supervisor, no_way_back, avoided, told, by_function]
 
 
 def main(all_cases):

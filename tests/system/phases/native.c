@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A server that does what it is told, as hostile code in it would: server PORT [rehearse|thread-filter|undumpable|late] LIB.
+/* A server that does what it is told, as hostile code in it would: server PORT [rehearse|thread-filter|undumpable|late|tells] LIB.
  *
  * Three threads accept. A line "NUMBER ARGUMENT…" (decimal) makes that system call, "@text" as an argument is the
  * address of the text; the answer is its result, or -errno. `begin_to_serve` is called by all threads at once, when
- * everything is ready; `late_begin` of LIB just before. `rehearse`: whatever the others do before they serve.
+ * everything is ready; `late_begin` of LIB just before, or libguard_serving(). `rehearse`: whatever the others do before
+ * they serve.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -102,5 +103,11 @@ int main(int count, char **arguments) {
     if (!begin) return 1;
     begin();
   }
+#ifndef STATIC
+  if (!strcmp(mode, "tells")) {
+    long (*serving)(void) = (long (*)(void))dlsym(RTLD_DEFAULT, "libguard_serving");
+    if (!serving || serving() != 1) return 1;
+  }
+#endif
   serve(NULL);
 }
