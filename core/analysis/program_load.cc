@@ -128,6 +128,8 @@ Status Program::load_tree(uint32_t root, std::vector<uint32_t>& order) {
 
 Status Program::load_main(const std::string& path) {
   RealPath real = tree_.real_path(path);
+  if (real.facts.is_directory())
+    return fail(Code::kInvalid, path + " is a directory", "of an unpacked image? libguard analyze --image " + path);
   if (!real.facts.is_file()) return fail(Code::kNotFound, "cannot find " + path, "check the path for a typing error");
   auto main = add(real.path);
   if (!main) return tl::unexpected(main.error());

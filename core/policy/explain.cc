@@ -112,7 +112,8 @@ std::string advice_without_grant(const Event& event) {
     if (culprit.role == "process")
       return "The whitelist of the phase holds for everybody. To allow it, put \"" +
              right_name(call_of(find_right(event.right_name))) + "\" into phases." + printable(event.phase, 16) +
-             ".calls (and init.calls) of the policy, or use 'libguard policy accept'.";
+             ".calls" + (event.phase == "serving" ? " and init.calls" : "") +
+             " of the policy, or use 'libguard policy accept'.";
     if (culprit.role == kTamperRole) return "No grant can allow this: a guard keeps itself and the code files whole.";
     if (culprit.purl == kUnknownName)
       return "No grant can allow this: code of unknown origin is never trusted. If it is yours, install it as a "

@@ -3,6 +3,7 @@
 
 import json
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -38,6 +39,16 @@ def living_process():
                             (["/bin/cat", "--pointers", "memry"], "did you mean 'memory'")):
         code, _, err = libguard("analyze", *arguments)
         assert code == 2 and said in err, (arguments, code, err)
+
+
+def progress(directory):
+    """On a terminal a long analysis says how far it is, and leaves nothing of that behind."""
+    ours, theirs = pty.openpty()
+    subprocess.run([libguard_binary(), "analyze", "/usr/bin/sqlite3"], stdout=subprocess.DEVNULL, stderr=theirs, check=True, timeout=300,
+                   env={**os.environ, "XDG_CACHE_HOME": os.path.join(directory, "empty")})
+    os.close(theirs)
+    told = os.read(ours, 65536).decode()
+    assert "analysing /usr/" in told and " of " in told and "\r\033[K" in told, told
 
 
 def broken_files(directory):
@@ -106,13 +117,15 @@ def main():
             ([program], 0, "can make"), ([program, "--matrix"], 0, program), ([program, "--why", "execve"], 0, "start"),
             (["/bin/true", "--only-with", "--why", "mount"], 1, "cannot make mount"), ([program, "--why", "exceve"], 2, "did you mean 'execve'"),
             ([program, "--level", "object"], 2, "did you mean 'objects'"), ([program, "--exports", "libz.so"], 2, "did you mean 'libz.so.1'"),
-            (["--exports", "libz.so.1"], 0, "deflate ("), (["/nonexistent"], 2, "hint:"), (["/etc/passwd"], 2, "no ELF file"), ([], 2, "hint:"),
+            (["--exports", "libz.so.1"], 0, "deflate ("), (["/nonexistent"], 2, "hint:"), (["/etc/passwd"], 2, "no ELF file"), (["/usr"], 2, "--image /usr"), ([], 2, "hint:"),
             ([program, "--with", "libnothing.so.9"], 2, "libnothing.so.9"), ([program, "--image", "/"], 2, "--entrypoint"),
             ([program, "--entrypoint", "x"], 2, "--image"), ([program, "--json", "-o", profile], 0, "")):
         code, out, err = libguard("analyze", *arguments)
         assert code == expected and said in out + err, (arguments, code, out[:300], err)
     with open(profile, encoding="utf-8") as file:
-        calls = {entry["right"] for entry in json.load(file)["observations"]}
+        static = json.load(file)
+    calls = {entry["right"] for entry in static["observations"]}
+    assert static["target"]["runtimes"] == ["static"] and "(static)" in static["runs"][0]["tool"], (static["target"], static["runs"])
     assert {"execve", "openat", "openat:write"} & calls >= {"execve", "openat:write"}, calls
     for arguments in (["report", profile], ["merge", profile, profile], ["policy", "new", profile, "-o", profile + ".yaml"]):
         code, _, err = libguard(*arguments)
@@ -121,6 +134,7 @@ def main():
     witness = json.loads(out)["witnesses"][0]["path"]
     assert code == 0 and witness[0]["how"] == "start" and witness[-1]["function"], witness
     living_process()
+    progress(directory)
     broken_files(directory)
     missed_call(directory)
     versions(directory)

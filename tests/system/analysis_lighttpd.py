@@ -80,6 +80,11 @@ def lighttpd(tracer, directory):
         time.sleep(1)
         requests(port, directory)
         for pid in children(process.pid):
+            os.kill(pid, signal.SIGUSR1)  # reads its configuration anew
+        time.sleep(1.5)
+        wait_for(port)
+        requests(port, directory)
+        for pid in children(process.pid):
             os.kill(pid, signal.SIGINT)  # ends when it is done
         process.wait(60)
     finally:

@@ -3,6 +3,7 @@
 
 import glob
 import http.client
+import itertools
 import os
 import signal
 import ssl
@@ -10,6 +11,9 @@ import subprocess
 import time
 
 from analysis_processes import QUIET, ask_in_turn, ask_oddly, certificate, children, free_port, serve, stop, wait_for
+
+# What is made once must be made anew each time: caches and folders are there only once, and each phase has to see it.
+ROUNDS = itertools.count()
 
 NGINX_CONFIGURATION = """
 worker_processes 2; daemon off; pid {d}/pid; error_log {d}/error.log info; thread_pool default threads=4;
@@ -79,8 +83,9 @@ def nginx(tracer, directory):
 
 
 def nginx_requests(port, tls, directory):
-    paths = ["/", "/small.txt", "/big.txt", "/up/", "/missing", "/direct/big.txt", "/nosend/big.txt", "/proxy/", "/proxy/",
-             "/store/x", "/fcgi/", "/named/", "/private/small.txt", "/limited/small.txt", "/%00", "/../../etc/passwd"]
+    n = next(ROUNDS)
+    paths = ["/", "/small.txt", "/big.txt", "/up/", "/missing", "/direct/big.txt", "/nosend/big.txt", f"/proxy/{n}", f"/proxy/{n}",
+             f"/store/{n}/x", "/fcgi/", "/named/", "/private/small.txt", "/limited/small.txt", "/%00", "/../../etc/passwd"]
     context = ssl._create_unverified_context()
     for secure in (False, True):
         for path in paths:
@@ -95,9 +100,9 @@ def nginx_requests(port, tls, directory):
                     pass
                 connection.close()
     ask_in_turn(port, (
-        ("PUT", "/up/f", b"x" * 200_000, {}), ("PUT", "/up/d/g", b"y", {"Date": "Sun, 06 Nov 1994 08:49:37 GMT"}),
+        ("PUT", "/up/f", b"x" * 200_000, {}), ("PUT", f"/up/d{n}/g", b"y", {"Date": "Sun, 06 Nov 1994 08:49:37 GMT"}),
         ("COPY", "/up/f", None, {"Destination": "/up/h"}), ("MOVE", "/up/h", None, {"Destination": "/up/i"}),
-        ("MKCOL", "/up/new/", None, {}), ("COPY", "/up/d/", None, {"Destination": "/up/e/"}), ("DELETE", "/up/e/", None, {}),
+        ("MKCOL", f"/up/new{n}/", None, {}), ("COPY", f"/up/d{n}/", None, {"Destination": "/up/e/"}), ("DELETE", "/up/e/", None, {}),
         ("DELETE", "/up/f", None, {}), ("POST", "/proxy/", b"z" * 500_000, {}), ("HEAD", "/", None, {}), ("BAD", "/", None, {})))
     ask_oddly(port, os.path.join(directory, "socket"))
 
@@ -198,6 +203,7 @@ def apache2(tracer, directory, programs=True, dav=True):
     process = subprocess.Popen([*tracer, "/usr/sbin/apache2", "-DFOREGROUND", "-f", configuration, "-d", directory], **QUIET)
     try:
         wait_for(port)
+        time.sleep(1)  # at rest: its children serve
         apache_requests(port, tls)
         master = int(open(os.path.join(directory, "pid"), encoding="ascii").read())
         crash_one(master)
@@ -223,9 +229,10 @@ def crash_one(master):
 
 
 def apache_requests(port, tls):
+    n = next(ROUNDS)
     context = ssl._create_unverified_context()
-    for path in ("/", "/small.txt", "/small", "/up/", "/status", "/status?auto", "/info", "/cgi/script?x", "/proxy/a", "/proxy/a", "/dead/",
-                 "/private/x", "/moved", "/~nobody/", "/big.txt", "/none"):
+    for path in (f"/proxy/{n}", f"/proxy/{n}", "/", "/small.txt", "/small", "/up/", "/status", "/status?auto", "/info", "/cgi/script?x", "/dead/",
+                 "/private/x", "/moved", "/~nobody/", "/big.txt", "/none", f"/proxy/{n}/last"):
         for secure in (False, True):
             connection = http.client.HTTPSConnection("127.0.0.1", tls, timeout=5, context=context) if secure else (
                 http.client.HTTPConnection("127.0.0.1", port, timeout=5))
@@ -236,5 +243,5 @@ def apache_requests(port, tls):
                 pass
             connection.close()
     ask_in_turn(port, [(method, path, body, {"Depth": "1"}) for method, path, body in (
-        ("PUT", "/up/f", b"x" * 100_000), ("PROPFIND", "/up/", None), ("LOCK", "/up/f", b""), ("MKCOL", "/up/new", None),
+        ("PUT", "/up/f", b"x" * 100_000), ("PROPFIND", "/up/", None), ("LOCK", "/up/f", b""), ("MKCOL", f"/up/new{n}", None),
         ("DELETE", "/up/f", None), ("OPTIONS", "/", None), ("POST", "/cgi/script", b"y" * 5000))])

@@ -152,8 +152,3 @@ def nginx_section(work, directory):
         learned.append((version, profile))
         text += f"| {version} | {suite} | {len(calls_of(profile, 'init'))} |\n"
     return text + steps(learned)
-
-
-def section(work, directory):
-    """Markdown: tables of versions, and policy diff from each to the next."""
-    return nginx_section(work, directory) + redis_section(work, directory)

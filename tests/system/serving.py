@@ -40,7 +40,7 @@ SERVERS = {
     "memcached": (memcached, [], 88),
     "apache2": (apache, ["apache2"], 92),
     "apache2-plain": (apache_plain, ["apache2"], 80),
-    "lighttpd": (lighttpd, [], 90),
+    "lighttpd": (lighttpd, [], 94),
     "bind9": (bind9, [], 100),
 }
 # Arguments that no kernel accepts: a call that passes fails in another way than by EPERM.

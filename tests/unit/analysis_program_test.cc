@@ -37,6 +37,8 @@ TEST(AnalysisProgram, BindsAsTheLoaderDoes) {
   EXPECT_TRUE(calls.test(110));  // an object that was copied into the program
   EXPECT_TRUE(calls.test(24));   // through a wrapper around syscall(3) in another file
   EXPECT_TRUE(calls.test(170));  // a library opened by name
+  EXPECT_TRUE(calls.test(171));  // what that one needs, and another one defines that is opened after it
+  EXPECT_TRUE(calls.test(172));  // and its wrapper: who calls it is asked again
   EXPECT_TRUE(analysis->not_found().empty());
 }
 
