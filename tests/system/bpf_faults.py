@@ -22,7 +22,7 @@ POLICY = """version: 1
 mode: enforce
 libraries:
   pkg:generic/{guest}:
-    grant: ["@process", "@exec", "@local-socket"]
+    grant: ["@process", "@exec", "@local-socket", "@file-write"]
     deny: ["setsockopt"]
     functions: {{ "@process": ["<program>"], "@exec": ["<program>"] }}
 """
@@ -70,7 +70,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("guest")
     parser.add_argument("--expect", choices=["lsm", "fmod_ret", "cgroup"])
-    parser.add_argument("--lossy")
+    parser.add_argument("--lossy", metavar="CHURN")
     options = parser.parse_args()
     if os.geteuid() != 0:
         raise harness.Broken("the kernel's programs need root")
@@ -82,15 +82,16 @@ def main():
     code, out, err = harness.run([guest, "churn", "0.1"], harness.Account(as_user=False), work)
     if code != 0 or " through 0 " in out:
         raise harness.Broken(f"unguarded, nothing got through: code {code}: {out}{err}")
-    wrong, by = [], mechanism()
-    options.by = by
+    wrong = []
+    options.by = by = f"bpf refuses by {options.expect}/" if options.lossy else mechanism()
     print(f"  setsockopt: {by}", flush=True)
     if options.expect and f"{options.expect}/" not in by:
         wrong.append(f"doctor does not name {options.expect}: {by}")
     if options.lossy:
-        with subprocess.Popen([os.path.realpath(options.lossy)], stdout=subprocess.PIPE) as busy:
-            busy.stdout.readline()
-            wrong += check(work, guest, ["churn", "5"], options)
+        begun = os.path.join(work, "begun")
+        waits = 'until [ -e "$0" ]; do sleep 0.1; done; exec "$1"'
+        with subprocess.Popen(["sh", "-c", waits, begun, os.path.realpath(options.lossy)]) as busy:
+            wrong += check(work, guest, ["churn", "10", begun], options)
             if busy.poll() is not None:
                 wrong.append("nobody kept the storage busy")
             busy.kill()

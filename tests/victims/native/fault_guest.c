@@ -2,7 +2,7 @@
 /* A program that may set no option of a socket tries to in thousands of threads, in programs that come and go, and while
  * threads come and go beside it.
  *
- * Usage: fault_guest threads COUNT | execs PER_SECOND SECONDS | churn SECONDS. Prints "tried N through N failed N": how
+ * Usage: fault_guest threads COUNT | execs PER_SECOND SECONDS | churn SECONDS [FILE to make when it begins]. Prints "tried N through N failed N": how
  * often it tried, how often it got through, and how often something failed that nobody denies. `try` is for the program
  * that it starts.
  */
@@ -130,6 +130,7 @@ int main(int argc, char **argv) {
   if (argc > 1 && !strcmp(argv[1], "try")) return attempt() ? (failed ? 2 : 0) : 1;
   if (argc > 2 && !strcmp(argv[1], "threads")) threads(atoi(argv[2]));
   if (argc > 3 && !strcmp(argv[1], "execs")) execs(argv[0], atoi(argv[2]), atof(argv[3]));
+  if (argc > 3 && !strcmp(argv[1], "churn")) fclose(fopen(argv[3], "w"));
   if (argc > 2 && !strcmp(argv[1], "churn")) churn(atof(argv[2]));
   printf("tried %lu through %lu failed %lu\n", tried, through, failed);
   return tried == 0;
