@@ -115,12 +115,13 @@ def main():
     options = parser.parse_args()
     setting = Setting(os.path.realpath(options.guest), harness.Account(options.as_user))
     wrong = [*check_refusals(setting, options.backend, options.expect)]
-    if options.backend != "notify":
-        wrong += check_detect(setting)
-    told, _, _ = setting.run(options.backend, "enforce", "cost", 70)
-    print(f"  enter and leave: {told['nanoseconds']} ns")
-    if told["nanoseconds"] > SLOWEST and not options.expect:  # a machine in software is slow
-        wrong.append(f"enter and leave take {told['nanoseconds']} ns")
+    if not options.expect:  # what a kernel in software shows no better than this one
+        if options.backend != "notify":
+            wrong += check_detect(setting)
+        told, _, _ = setting.run(options.backend, "enforce", "cost", 70)
+        print(f"  enter and leave: {told['nanoseconds']} ns")
+        if told["nanoseconds"] > SLOWEST:
+            wrong.append(f"enter and leave take {told['nanoseconds']} ns")
     for line in wrong:
         print("FAIL  " + line)
     print("push: " + ("failed" if wrong else "nothing leaked"))
