@@ -34,6 +34,7 @@ long marker(lg_marker op, uint64_t address, uint64_t length) {
   // EINTR means that a signal arrived before the supervisor received the message.
   do answer = call_site(op, address, length, client_nonce());
   while (answer == -EINTR);
+  if (__builtin_expect(answer == -ENOSYS, 0) && op != LG_MARKER_PROBE) lg_tell_abandoned();
   return answer;
 }
 

@@ -42,6 +42,7 @@ __attribute__((constructor)) void start() {
   } else {
     lg_admit_reader();
   }
+  lg_note_messages();
   lg_await_serving();
   retry_interrupted_calls();
   join_as_python();

@@ -18,6 +18,8 @@
 #include <unistd.h>
 #include <utime.h>
 
+#include "libguard/frontend.h"
+
 // X(name, parameters, arguments): all return int and set errno.
 #define LG_RETRIED_CALLS(X)                                                                                           \
   X(unlink, (const char* path), (path))                                                                               \
@@ -102,13 +104,14 @@ void retry_interrupted_calls() { g_on = true; }
 
 #pragma GCC visibility push(default)
 extern "C" {
-#define X(name, parameters, arguments)                                 \
-  int name parameters noexcept {                                       \
-    if (__builtin_expect(!g_next.name, 0)) find(g_next.name, #name);   \
-    int result;                                                        \
-    do result = g_next.name arguments;                                 \
-    while (__builtin_expect(result < 0 && errno == EINTR && g_on, 0)); \
-    return result;                                                     \
+#define X(name, parameters, arguments)                                                   \
+  int name parameters noexcept {                                                         \
+    if (__builtin_expect(!g_next.name, 0)) find(g_next.name, #name);                     \
+    int result;                                                                          \
+    do result = g_next.name arguments;                                                   \
+    while (__builtin_expect(result < 0 && errno == EINTR && g_on, 0));                   \
+    if (__builtin_expect(result < 0 && errno == ENOSYS && g_on, 0)) lg_tell_abandoned(); \
+    return result;                                                                       \
   }
 LG_RETRIED_CALLS(X)
 #undef X

@@ -64,6 +64,7 @@ bool retries(int directory, const char* path) {
   int result;                                                                            \
   do result = call;                                                                      \
   while (__builtin_expect(result < 0 && errno == EINTR, 0) && retries(directory, path)); \
+  if (__builtin_expect(result < 0 && errno == ENOSYS, 0)) lg_tell_abandoned();           \
   return result
 
 }  // namespace

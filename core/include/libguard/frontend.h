@@ -38,6 +38,13 @@ void lg_admit_reader(void);
  * that the program is linked with must be mapped. From then on SIGTRAP has a handler. */
 void lg_await_serving(void);
 
+/* Notes where this program's messages go; at its start, inside a guard. */
+void lg_note_messages(void);
+
+/* A call that is judged answered ENOSYS: if the supervisor has ended, one line says so, once, where messages went at
+ * the start. Keeps errno; async-signal-safe. */
+void lg_tell_abandoned(void);
+
 /* Makes the program area and says hello. `hello` comes with what the frontend knows (runtime, hexversion, flags,
  * addresses); the rest is filled in here. Once per program. Answer: 0 or LG_HELLO_ENFORCE, negative: refused. */
 long lg_say_hello(struct lg_hello* hello);

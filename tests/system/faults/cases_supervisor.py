@@ -18,6 +18,9 @@ FUNCTIONS = 12000
 LIBRARIES = 1100
 
 
+ENDED = "libguard: the supervisor of this guard has ended"
+
+
 def survived(setting, run, what, refusals):
     """The program lives on, and its forbidden calls answer one of these errnos."""
     said = answers(run)
@@ -25,6 +28,11 @@ def survived(setting, run, what, refusals):
     after = said.get("after", [])
     setting.expect(len(after) == 4 and set(after) <= refusals, f"{what}: afterwards the forbidden calls answered {after}")
     return said
+
+
+def told_once(setting, run, what):
+    """The program itself has said that nobody judges any more."""
+    setting.expect(run.err.count(ENDED) == 1, f"{what}: told {run.err.count(ENDED)} times that the supervisor has ended")
 
 
 def killed_parent(setting):
@@ -39,6 +47,7 @@ def killed_parent(setting):
         os.kill(process.pid, signal.SIGKILL)
         run = setting.finish(process, f"turn {turn}", 30, "go\n")
         said = survived(setting, run, f"turn {turn}", {errno.ENOSYS, errno.EPERM})
+        told_once(setting, run, f"turn {turn}")
         setting.expect(run.code == -signal.SIGKILL, f"turn {turn}: exit {run.code}")
         setting.expect(set(said.get("after", [0])[1:]) == {errno.ENOSYS}, f"turn {turn}: {said.get('after')}, not ENOSYS")
         setting.expect(said.get("write") == errno.ENOSYS, f"turn {turn}: a judged write answered {said.get('write')}")
@@ -86,6 +95,7 @@ def killed_detached(setting):
         os.kill(supervisor, signal.SIGKILL)
         run = setting.finish(process, f"turn {turn}", 30, "go\n")
         said = survived(setting, run, f"turn {turn}", {errno.ENOSYS, errno.EPERM})
+        told_once(setting, run, f"turn {turn}")
         setting.expect(run.code == 0, f"turn {turn}: exit {run.code}: {run.err[-200:]!r}")
         setting.expect(said.get("write") == errno.ENOSYS, f"turn {turn}: a judged write answered {said.get('write')}")
     setting.expect(harness.read_events(setting.path("events.jsonl")), "no event was written before the supervisor ended")
