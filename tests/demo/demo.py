@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The main job on a real web service: record, policy, run, refuse, explain. Run by scripts/demo.
 
-Usage: demo.py [--keep-user] [--unguarded]. Ends with the table attack -> unguarded / guarded; exits 0 only if all
+Usage: demo.py [--root] [--unguarded]. Ends with the table attack -> unguarded / guarded; exits 0 only if all
 attacks succeeded unguarded, all were refused guarded, and every benign request was answered.
 """
 
@@ -170,10 +170,12 @@ def run_guarded(demo):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--keep-user", action="store_true", help="if root: stay root instead of an ordinary user")
+    parser.add_argument("--root", action="store_true", help="as root: the programs in the kernel record, and refuse what they can")
     parser.add_argument("--unguarded", action="store_true", help="only show that the attacks work")
     options = parser.parse_args()
-    demo = Demo(harness.Account(not options.keep_user))
+    if options.root and os.geteuid() != 0:
+        raise harness.Broken("--root: the programs in the kernel need root")
+    demo = Demo(harness.Account(not options.root))
     say("1. The service without a guard")
     unguarded = run_unguarded(demo)
     guarded, fine = {}, True
