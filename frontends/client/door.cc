@@ -70,14 +70,14 @@ sock_fprog read_filter(int socket) {
 }
 
 // From here on any call may wait until the supervisor serves: the listener goes to it by courier.
-int install(int socket, sock_fprog program) {
+int install(int socket, sock_fprog program, lg_courier** courier) {
   static sock_filter filter[BPF_MAXINSNS];
   memcpy(filter, g_packet + sizeof(lg_door_answer), program.len * sizeof(sock_filter));
   const lg_door_listener message = {LG_ABI_VERSION};
-  lg_courier* courier = lg_start_courier(socket, &message, sizeof message);
-  if (!courier) lg_refuse_start("no courier for the listener", "raise the limit of processes (ulimit -u)");
+  *courier = lg_start_courier(socket, &message, sizeof message);
+  if (!*courier) lg_refuse_start("no courier for the listener", "raise the limit of processes (ulimit -u)");
   int listener = lg_install_filter(filter, program.len);
-  lg_give_courier(courier, listener);
+  lg_give_courier(*courier, listener);
   if (listener < 0) lg_refuse_start(lg_install_filter_reason(-listener), lg_install_filter_hint(-listener));
   return listener;
 }
@@ -101,12 +101,14 @@ extern "C" void lg_open_door(void) {
     send_message(pair[0], request);
   else if (lg_send_descriptor(pair[0], &request, sizeof request, STDERR_FILENO) != 0)
     lg_refuse_start("the supervisor went away", kNoAnswer);
-  int listener = install(pair[0], read_filter(pair[0]));
+  lg_courier* courier;
+  int listener = install(pair[0], read_filter(pair[0]), &courier);
   lg_door_ready ready;
   ssize_t size = receive(pair[0]);
   if (size != sizeof ready) lg_refuse_start("the supervisor ended before it served", kNoAnswer);
   memcpy(&ready, g_packet, sizeof ready);
   if (ready.version != LG_ABI_VERSION || ready.status != 0) lg_refuse_start("the supervisor cannot serve", kNoAnswer);
+  lg_bury_courier(courier);
   close(listener);
   close(pair[0]);
   hand_on_reader();

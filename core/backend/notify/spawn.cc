@@ -51,11 +51,13 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
     if (listener < 0) report.error = -listener;
   }
   if (listener < 0) {
+    if (courier != nullptr) lg_bury_courier(courier);
     send_packet(socket, &report, sizeof(report));
     _exit(125);
   }
   char go = 0;
   if (receive_packet(socket, &go, sizeof(go)) != 1) _exit(125);
+  lg_bury_courier(courier);
   close(listener);  // not before: the courier sends it from the descriptors that it shares
   prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
   execvpe(arguments[0], arguments, environment);

@@ -2,7 +2,8 @@
 /* A courier sends the listener to the supervisor: a task that shares the descriptors of the process and not its filter.
  *
  * Way:     the second step of both doors: until the supervisor has the listener, no call of the process may need it.
- * Thread:  lg_start_courier() while the process has one thread; lg_give_courier() once, without a system call.
+ * Thread:  lg_start_courier() while the process has one thread; lg_give_courier() once, without a system call;
+ *          lg_bury_courier() at the end.
  * Failure: null: no courier could be made. A courier whose process ended goes away by itself.
  *
  * Plain C, async-signal-safe, no allocation: included by the supervisor's child and by the in-process client.
@@ -30,6 +31,7 @@
 /* In memory that both share. */
 struct lg_courier {
   int given; /* 0: not yet; -1: nothing comes; else the listener + 1 */
+  pid_t pid;
 };
 
 /* One packet with one descriptor. 0: sent. */
@@ -71,30 +73,36 @@ static inline void lg_run_courier(struct lg_courier* courier, pid_t giver, int s
   if (given > 0) lg_send_descriptor(socket, packet, size, given - 1);
 }
 
-/* `packet` is what goes over `socket` with the listener; copied with the memory of the process. */
+/* `packet` is what goes over `socket` with the listener; copied with the memory of the process. Its end sends no
+ * signal, and no wait of the process sees it but lg_bury_courier(). */
 static inline struct lg_courier* lg_start_courier(int socket, const void* packet, size_t size) {
   const pid_t giver = getpid();
   void* memory = mmap(NULL, sizeof(struct lg_courier), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   struct lg_courier* courier = (struct lg_courier*)memory;
-  long between;
-  int status = 0;
+  long made;
   if (memory == MAP_FAILED) return NULL;
-  /* By way of a child that ends at once: the process has no child then that it does not know. */
-  between = syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
-  if (between == 0) {
-    long made = syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
-    if (made == 0) lg_run_courier(courier, giver, socket, packet, size);
-    _exit(made < 0 ? 1 : 0);
+  made = syscall(SYS_clone, CLONE_FILES, 0, 0, 0, 0);
+  if (made == 0) {
+    lg_run_courier(courier, giver, socket, packet, size);
+    _exit(0);
   }
-  if (between < 0) return NULL;
-  while (waitpid((pid_t)between, &status, 0) < 0)
-    if (errno != EINTR) return courier; /* somebody ignores ends of children: there is no status to be had */
-  return status == 0 ? courier : NULL;
+  if (made < 0) {
+    munmap(memory, sizeof(struct lg_courier));
+    return NULL;
+  }
+  courier->pid = (pid_t)made;
+  return courier;
 }
 
 /* A negative `listener`: none could be made. */
 static inline void lg_give_courier(struct lg_courier* courier, int listener) {
   __atomic_store_n(&courier->given, listener < 0 ? -1 : listener + 1, __ATOMIC_RELEASE);
+}
+
+/* Once the supervisor serves: a process that is left behind would be a child that the program does not know. */
+static inline void lg_bury_courier(struct lg_courier* courier) {
+  while (waitpid(courier->pid, NULL, __WALL) < 0 && errno == EINTR) continue;
+  munmap(courier, sizeof(struct lg_courier));
 }
 
 #endif

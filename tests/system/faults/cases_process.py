@@ -22,12 +22,21 @@ def memory_of(pid):
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
 
 
+def descriptors(pid):
+    """How many are held; to an ordinary user, who may not look into a supervisor, the room that they have taken."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except PermissionError:
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("FDSize:"))
+
+
 def fewest_descriptors(pid):
     """What is held for long: ends of programs are told late on a busy machine, and are then noticed together."""
-    fewest = len(os.listdir(f"/proc/{pid}/fd"))
+    fewest = descriptors(pid)
     for _ in range(40):
         time.sleep(0.02)
-        fewest = min(fewest, len(os.listdir(f"/proc/{pid}/fd")))
+        fewest = min(fewest, descriptors(pid))
     return fewest
 
 
