@@ -80,8 +80,8 @@ def main(count):
     files, sizes, times, bad, unknown = measure(count)
     print(f"{files} files: mean {statistics.mean(sizes):.1f} calls, median {statistics.median(sizes)}; seconds: median "
           f"{statistics.median(times):.2f}, 90 % {sorted(times)[len(times) * 9 // 10]:.2f}, max {max(times):.2f}")
-    for line, files in unknown.most_common(40):
-        print(f"    {files} files: {line}")
+    for line, having in unknown.most_common(40):
+        print(f"    {having} files: {line}")
     for line in bad:
         print(f"    {line}")
     return 1 if bad or files < count * 9 // 10 else 0

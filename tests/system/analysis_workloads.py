@@ -212,6 +212,8 @@ def redis(tracer, directory, program="/usr/bin/redis-server", threads=True, tls=
                                 "--maxmemory", "50mb", "--activedefrag", "no"], cwd=directory, **QUIET)
     try:
         wait_for(port)
+        if tls:
+            wait_for(tls_port)
         if tls and not over_tls(tls_port, b"SET t 1\r\nGET t\r\n"):
             raise RuntimeError("redis did not answer over TLS")
         with socket.socket(socket.AF_UNIX) as local:
