@@ -36,7 +36,7 @@ class Setting:
         self.server, self.library = os.path.join(self.work, "server"), os.path.join(self.work, "late.so")
         self.static = os.path.join(self.work, "static-server")
         account.own(self.work)
-        self.runs, self.policies = 0, {}
+        self.runs, self.policies, self.services = 0, {}, []
 
     def build(self):
         build = ["cc", "-O2", "-rdynamic", "-o", self.server, os.path.join(HERE, "phases", "native.c"), "-pthread", "-ldl"]
@@ -51,8 +51,16 @@ class Setting:
 
     def service(self, argv, port, environment=()):
         self.events = self.path("events")
-        return harness.Service(argv, self.account, self.work, self.path("log"), port,
-                               {**self.account.environment(self.work), "LIBGUARD_EVENTS": self.events, **dict(environment)})
+        self.services.append(harness.Service(argv, self.account, self.work, self.path("log"), port, {
+            **self.account.environment(self.work), "LIBGUARD_EVENTS": self.events, **dict(environment)}))
+        return self.services[-1]
+
+    def stop_all(self):
+        """What a case that failed has left behind."""
+        for service in self.services:
+            if service.process.poll() is None:
+                service.stop()
+        self.services.clear()
 
     def learned(self, server):
         """The policy of a run that makes some harmless calls."""
@@ -286,6 +294,8 @@ def main(all_cases):
         except (AssertionError, OSError, harness.Broken, subprocess.SubprocessError) as error:
             failed += 1
             print(f"FAILED  {case.__name__}: {error!r}")
+        finally:
+            setting.stop_all()
     print(f"{len(cases) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
