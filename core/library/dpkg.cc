@@ -39,6 +39,8 @@ std::string merged_twin(std::string_view path) {
   return {};
 }
 
+bool is_of_interpreter(std::string_view list) { return list.starts_with("python3") || list.starts_with("libpython3"); }
+
 std::string read_distribution(const Tree& tree) {
   auto text = tree.read("/etc/os-release", 65536);
   std::string_view rest = text ? *text : std::string_view{};
@@ -55,15 +57,15 @@ std::string read_distribution(const Tree& tree) {
 
 }  // namespace
 
-void Dpkg::load_list(const std::string& name) {
+void Dpkg::load_list(const std::string& name, Lists& lists) {
   auto text = tree_.read(std::string(kInfo) + "/" + name, kListLimit);
   if (!text) return;
-  auto package = static_cast<uint32_t>(packages_.size());
-  packages_.push_back(name.substr(0, std::min(name.find(':'), name.rfind('.'))));
+  auto package = static_cast<uint32_t>(lists.packages.size());
+  lists.packages.push_back(name.substr(0, std::min(name.find(':'), name.rfind('.'))));
   std::string_view rest = *text;
   while (!rest.empty()) {
     std::string_view line = take_line(rest);
-    if (line.size() > 1) files_.push_back({hash_of(line), package});
+    if (line.size() > 1) lists.files.push_back({hash_of(line), package});
   }
 }
 
@@ -96,12 +98,12 @@ void Dpkg::load_diversions() {
   }
 }
 
-void Dpkg::index() {
-  slots_.assign(std::bit_ceil(2 * files_.size() + 1), 0);
-  for (uint32_t i = 0; i < files_.size(); i++) {
-    size_t at = files_[i].hash & (slots_.size() - 1);
-    while (slots_[at] != 0) at = (at + 1) & (slots_.size() - 1);
-    slots_[at] = i + 1;
+void Dpkg::Lists::index() {
+  slots.assign(std::bit_ceil(2 * files.size() + 1), 0);
+  for (uint32_t i = 0; i < files.size(); i++) {
+    size_t at = files[i].hash & (slots.size() - 1);
+    while (slots[at] != 0) at = (at + 1) & (slots.size() - 1);
+    slots[at] = i + 1;
   }
 }
 
@@ -133,23 +135,49 @@ void Dpkg::finish() {
 }
 
 void Dpkg::load() {
-  for (const std::string& name : tree_.list(kInfo))
-    if (name.ends_with(".list") && !stop_) load_list(name);
-  index();
+  std::vector<std::string> names = tree_.list(kInfo);
+  std::erase_if(names, [](const std::string& name) { return !name.ends_with(".list"); });
+  for (const std::string& name : names)
+    if (is_of_interpreter(name) && !stop_) load_list(name, interpreters_);
+  interpreters_.index();
+  interpreters_read_.set_value();
+  for (const std::string& name : names)
+    if (!is_of_interpreter(name) && !stop_) load_list(name, others_);
+  others_.index();
 }
 
-std::optional<uint32_t> Dpkg::listed(std::string_view path, std::string_view only, std::string_view except) const {
+const std::string* Dpkg::Lists::listed(std::string_view path, std::string_view only, std::string_view except) const {
   const uint64_t hash = hash_of(path);
-  for (size_t at = hash & (slots_.size() - 1); slots_[at] != 0; at = (at + 1) & (slots_.size() - 1)) {
-    const File& file = files_[slots_[at] - 1];
+  for (size_t at = hash & (slots.size() - 1); slots[at] != 0; at = (at + 1) & (slots.size() - 1)) {
+    const File& file = files[slots[at] - 1];
     if (file.hash != hash) continue;
-    const std::string& package = packages_[file.package];
-    if ((only.empty() || package == only) && (except.empty() || package != except)) return file.package;
+    const std::string& package = packages[file.package];
+    if ((only.empty() || package == only) && (except.empty() || package != except)) return &package;
   }
-  return std::nullopt;
+  return nullptr;
 }
 
-std::optional<uint32_t> Dpkg::owner(std::string_view path) const {
+const std::string* Dpkg::listed(std::string_view path, std::string_view only, std::string_view except) const {
+  const std::string* package = interpreters_.listed(path, only, except);
+  return package ? package : others_.listed(path, only, except);
+}
+
+bool Dpkg::is_diverted(std::string_view path) const {
+  return std::any_of(diversions_.begin(), diversions_.end(),
+                     [&](const Diversion& diversion) { return diversion.to == path || diversion.from == path; });
+}
+
+// What is diverted is asked of all lists.
+const std::string* Dpkg::of_interpreters(std::string_view path) {
+  if (!loader_.joinable()) return nullptr;
+  interpreters_ready_.wait();
+  const std::string twin = merged_twin(path);
+  if (is_diverted(path) || is_diverted(twin)) return nullptr;
+  const std::string* package = interpreters_.listed(path, {}, {});
+  return package || twin.empty() ? package : interpreters_.listed(twin, {}, {});
+}
+
+const std::string* Dpkg::owner(std::string_view path) const {
   for (const Diversion& diversion : diversions_) {
     if (diversion.to == path) return listed(diversion.from, {}, diversion.by);  // what was moved out of the way
     if (diversion.from == path) return listed(path, diversion.by, {});          // what stands there instead
@@ -159,8 +187,7 @@ std::optional<uint32_t> Dpkg::owner(std::string_view path) const {
 
 // An interpreter starts with files whose packages are called like them; only others need all lists.
 std::optional<std::string> Dpkg::guess(std::string_view path) const {
-  for (const Diversion& diversion : diversions_)
-    if (diversion.to == path || diversion.from == path) return std::nullopt;
+  if (is_diverted(path)) return std::nullopt;
   const std::string base(name_of(path)), twin = merged_twin(path);
   for (const std::string& package : {base, base + "-minimal", "lib" + base + "-minimal", "lib" + base + "-stdlib"})
     for (const char* architecture : {"", ":amd64"}) {
@@ -178,16 +205,18 @@ std::optional<std::string> Dpkg::owner_of(std::string_view path) {
     distribution_ = read_distribution(tree_);
     load_diversions();
   }
-  if (!loaded_)
+  if (!loaded_) {
     if (auto package = guess(path)) return purl_of(*package);
+    if (const std::string* package = of_interpreters(path)) return purl_of(*package);
+  }
   finish();
-  auto package = owner(path);
+  const std::string* package = owner(path);
   if (!package) {
     std::string twin = merged_twin(path);
     if (!twin.empty()) package = owner(twin);
   }
   if (!package) return std::nullopt;
-  return purl_of(packages_[*package]);
+  return purl_of(*package);
 }
 
 }  // namespace libguard
