@@ -17,14 +17,14 @@
 
 #define LG_LARGEST_ERRNO 4095
 
-/* A verdict was lost: no judged call of a guarded process passes any more. */
-static __always_inline int lg_refuse_judged(struct task_struct *task)
+/* A task of a guarded process in a call that is judged. */
+static __always_inline int lg_makes_judged_call(struct task_struct *task)
 {
   struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
   __u32 zero = 0, nr = (__u32)regs->orig_ax;
   struct lg_settings *set = bpf_map_lookup_elem(&settings, &zero);
 
-  return set && lg_process_of(task) && set->want[nr & 511] & LG_WANT_RIGHT ? -1 : 0;
+  return set && lg_process_of(task) && set->want[nr & 511] & LG_WANT_RIGHT;
 }
 
 /* Refused only while the call is still the one that was judged: a later call may be one that nobody looked at. */
@@ -35,10 +35,14 @@ static __always_inline int lg_hook_answer(void)
   struct lg_refusal *refusal = bpf_map_lookup_elem(&refusals, &tid);
   struct lg_kernel_counts *counted;
   struct pt_regs *regs;
-  int error;
+  int error = -1;
 
-  if (!refusal)
-    return lg_refuses_all ? lg_refuse_judged(task) : 0;
+  if (!refusal) { /* once a verdict was lost, nothing that is judged passes */
+    if (!lg_refuses_all || !lg_makes_judged_call(task))
+      return 0;
+    LG_OPAQUE(error); /* else the compiler negates the condition: see below */
+    return error;
+  }
   regs = (struct pt_regs *)bpf_task_pt_regs(task);
   if (regs->orig_ax + 1 != refusal->call)
     return 0;
