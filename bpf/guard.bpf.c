@@ -240,7 +240,8 @@ int BPF_PROG(lg_on_exit, struct task_struct *task)
 {
   __u32 tid = task->pid, tgid = task->tgid;
 
-  if (!lg_process_of(task))
+  /* Not asked of the map of processes: the thread that is counted out last may come here before the others. */
+  if (!lg_perhaps[tgid & (LG_PERHAPS - 1)])
     return 0;
   bpf_map_delete_elem(&handoffs, &tid);
   bpf_map_delete_elem(&refusals, &tid);
