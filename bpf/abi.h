@@ -18,7 +18,7 @@
 #define LG_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 
-#define LG_ABI_VERSION 3
+#define LG_ABI_VERSION 4
 
 /* Limits of one guard; what exceeds them is counted and counts against the caller. */
 #define LG_MAX_LIBRARIES 1024
@@ -94,12 +94,15 @@ struct lg_name_record {
 };
 LG_ASSERT_SIZE(struct lg_name_record, 16);
 
-/* Head of the program area. The first 40 bytes are read with every judged call. */
+/* Head of the program area. The first 48 bytes are read with every judged call. */
 struct lg_area {
   __u8 nonce[16];
   __u64 epoch;      /* raised by the client BEFORE it removes or changes an entry */
   __u64 names_used; /* bytes of the names arena that are complete */
   __u64 codes_lost; /* code objects that found no slot: unknown */
+  /* 1: there are interpreters beside the main one, or were. Set BEFORE a thread has frames of its own code there. */
+  __u32 more_interpreters;
+  __u32 pad;
   __u64 table;      /* address of struct lg_code_bucket[LG_TABLE_BUCKETS] */
   __u64 names;      /* address of the names arena */
   __u64 names_size;
@@ -107,7 +110,7 @@ struct lg_area {
   __u32 version;     /* LG_ABI_VERSION */
   __u32 states_used; /* of the pushed states; LG_MAX_STATES: no room is left */
 };
-LG_ASSERT_SIZE(struct lg_area, 80);
+LG_ASSERT_SIZE(struct lg_area, 88);
 
 /* ---- pushed stacks (written by the client, private memory): for programs whose stack cannot be walked ---- */
 

@@ -112,6 +112,11 @@ int lg_code_find(__u64 code, struct lg_code_entry* found) {
   return entry != nullptr;
 }
 
+void lg_more_interpreters(void) {
+  lg_area* area = client_area();
+  if (area) __atomic_store_n(&area->more_interpreters, 1, __ATOMIC_SEQ_CST);
+}
+
 void lg_code_lost(void) {
   if (client_area()) __atomic_fetch_add(&client_area()->codes_lost, 1, __ATOMIC_RELAXED);
 }

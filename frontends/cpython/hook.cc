@@ -46,6 +46,8 @@ void on_milestone(const char* event, Object* arguments) {
   if (strncmp(event, "cpython.run_", 12) == 0) {
     put_on_shield();
     on_announcement(event, argument(arguments, 0));
+  } else if (is_event(event, "cpython.PyInterpreterState_New")) {  // up to 3.11 mostly not heard: see interpreters.cc
+    lg_more_interpreters();
   } else if (is_event(event, "cpython.PyInterpreterState_Clear")) {
     forget_current_interpreter();
   }

@@ -46,6 +46,7 @@ Interpreter* room() {
 }
 
 Interpreter* make(int64_t id) {
+  if (id != 0) lg_more_interpreters();
   lg_lock();
   Interpreter* place = room();
   if (place) {

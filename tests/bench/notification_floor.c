@@ -27,8 +27,8 @@
 #endif
 #define SYNC_WAKE_UP 1ul
 
-/* The head of the area, a thread state, its link, the interpreters, a part of the C stack, the frames of depth 20. */
-static const size_t kPieces[] = {96, 256, 8, 8, 800, 2700};
+/* The head of the area, a thread state, a part of the C stack, the frames of depth 20. */
+static const size_t kPieces[] = {48, 256, 800, 2700};
 enum { kCount = sizeof(kPieces) / sizeof(kPieces[0]), kPage = 4096 };
 
 struct shared {

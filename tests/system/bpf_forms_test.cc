@@ -340,8 +340,8 @@ pid_t fork_as(pid_t number) {
   return static_cast<pid_t>(syscall(SYS_clone3, &arguments, sizeof(arguments)));
 }
 
-// Refused in its last call, the guarded process leaves nothing that the next one of its number could stumble on. Over and
-// over: a thread that was waited for may still be on its way out when its process has ended.
+// Refused in its last call, the guarded process leaves nothing that the next one of its number could stumble on. Over
+// and over: a thread that was waited for may still be on its way out when its process has ended.
 TEST_F(Forms, WhoeverGetsTheNumberOfAGuardedTaskIsRefusedNothing) {
   load();
   for (int round = 0; round < 16; round++) {

@@ -51,6 +51,7 @@ class FakeProgram {
     const uint64_t made = block();
     put(made + 0, get(runtime() + 40));
     put(runtime() + 40, made);
+    if (interpreter) area.more_interpreters = 1;
     return made;
   }
 
@@ -66,7 +67,9 @@ class FakeProgram {
     return made;
   }
 
-  void remove_state(uint64_t state) {
+  // As CPython does it: all frames have returned. At the end of the interpreter other threads' states go `with_frames`.
+  void remove_state(uint64_t state, bool with_frames = false) {
+    if (!with_frames) put(get(state + 56), 0);
     const uint64_t previous = get(state + 0), next = get(state + 8);
     put(previous ? previous + 8 : get(state + 16) + 72, next);
     if (next) put(next + 0, previous);

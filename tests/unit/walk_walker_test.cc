@@ -135,6 +135,29 @@ TEST_F(Walker, AFreedStateIsNotUsedThoughItsMemoryIsWhole) {
   EXPECT_EQ(stack_.caller, 6);
 }
 
+TEST_F(Walker, AStateThatWasFreedWithItsFramesIsNotUsedOnceTheyAreGone) {
+  const uint64_t outer = push_tagged(0x5000, 5);
+  push_tagged(0x6000, 6);
+  ASSERT_EQ(walk(), Walked::kStack);
+  program_.remove_state(state_, true);
+  void* hole = mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(hole, MAP_FAILED);
+  program_.put(outer + 8, FakeProgram::address(hole));
+  ASSERT_EQ(walk(), Walked::kStack);
+  EXPECT_EQ(stack_.flags, static_cast<uint32_t>(LG_STACK_NO_STATE));
+  EXPECT_EQ(stack_.depth_capped, 0);
+  munmap(hole, 4096);
+}
+
+TEST_F(Walker, WithMoreInterpretersNoStateIsUsedThatIsNotLinked) {
+  program_.add_interpreter();
+  push_tagged(0x5000, 5);
+  ASSERT_EQ(walk(), Walked::kStack);
+  program_.remove_state(state_, true);
+  ASSERT_EQ(walk(), Walked::kStack);
+  EXPECT_EQ(stack_.flags, static_cast<uint32_t>(LG_STACK_NO_STATE));
+}
+
 TEST_F(Walker, UnitesTheStatesOfAllInterpretersInnermostFirst) {
   push_tagged(0x5000, LG_APPLICATION);
   ASSERT_EQ(walk(), Walked::kStack);

@@ -62,6 +62,16 @@ FramePages::Page* FramePages::page(uint64_t address, uint32_t low, uint32_t high
 }
 
 bool FramePages::read(void* to, size_t size, uint64_t address) {
+  if (last_ < count_) {  // most often the next frame lies beside the one before
+    Page& page = pages_[last_];
+    const uint64_t low = address - page.address, high = low + size;
+    if (low >= page.low && high <= page.high && low < high && page.used_high) {
+      page.used_low = std::min(page.used_low, static_cast<uint32_t>(low));
+      page.used_high = std::max(page.used_high, static_cast<uint32_t>(high));
+      std::memcpy(to, page.bytes.data() + low, size);
+      return true;
+    }
+  }
   auto* out = static_cast<uint8_t*>(to);
   while (size > 0) {
     const auto low = static_cast<uint32_t>(address % kPage);

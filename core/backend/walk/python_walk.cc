@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "core/backend/walk/python_offsets.h"
 
@@ -116,8 +117,24 @@ Walked PythonWalker::walk(pid_t tid, uint64_t fs, ThreadCache& cache, lg_stack* 
   table_.at_epoch(area_.epoch);
   walk_stacks(cache);
   flags_ |= table_.name(frames_);
+  if (seen == Seen::kYes && is_doubtful() && !is_linked(cache)) {
+    flags_ = steps_ = 0;
+    frames_.clear();
+    if (!take_named(fs, cache) && !search(tid, fs, cache)) flags_ |= LG_STACK_FAULT;
+    walk_stacks(cache);
+    flags_ |= table_.name(frames_);
+  }
   reduce(out);
   return Walked::kStack;
+}
+
+// Might the stack be that of a state that was freed? Its memory may still look whole, but it has no frames any more;
+// only the end of the interpreter frees those of other threads with theirs, and unmaps the frames.
+bool PythonWalker::is_doubtful() const { return frames_.empty() || flags_ != 0; }
+
+bool PythonWalker::is_linked(const ThreadCache& cache) {
+  uint64_t link = 0;
+  return memory_.read(cache.link, &link) && link == cache.state;
 }
 
 // Is the area still there? If not, the addresses of hello mean nothing any more.
@@ -127,10 +144,11 @@ PythonWalker::Seen PythonWalker::check_area(size_t read) const {
 }
 
 // Reads in one batch what the last call of this thread needed. The thread is blocked: a guess is never stale, only
-// unused.
+// unused. Where there is one interpreter, whose list the state is linked in is left for the end: see is_doubtful().
 PythonWalker::Seen PythonWalker::read_cached(uint64_t fs, ThreadCache& cache) {
   uint8_t state[LG_STATE_BYTES];
   uint64_t link = 0, interpreters = 0;
+  const bool more_interpreters = area_.more_interpreters != 0;
   Batch batch;
   batch.add(&area_, hello_.area, kAreaHead);
   if (!cache.state) {
@@ -138,8 +156,10 @@ PythonWalker::Seen PythonWalker::read_cached(uint64_t fs, ThreadCache& cache) {
     return seen == Seen::kYes ? Seen::kSearch : seen;
   }
   batch.add(state, cache.state, sizeof(state));
-  batch.add(&link, cache.link, sizeof(link));
-  batch.add(&interpreters, program_.interpreters, sizeof(interpreters));
+  if (more_interpreters) {
+    batch.add(&link, cache.link, sizeof(link));
+    batch.add(&interpreters, program_.interpreters, sizeof(interpreters));
+  }
   const size_t needed = batch.bytes;
   FramePages& pages = scratch();
   for (uint32_t i = 0; i < cache.page_count; i++) {
@@ -157,13 +177,13 @@ PythonWalker::Seen PythonWalker::read_cached(uint64_t fs, ThreadCache& cache) {
     if (end > read) break;
     pages.filled(i, cache.pages[i]);
   }
-  // A second interpreter may hold more of this thread's frames.
-  if (interpreters != cache.interpreters || lg_load(state, offsets_.state_thread) != fs) return Seen::kSearch;
-  if (const uint64_t now = lg_python_link(&offsets_, state); now != cache.link) {  // other threads came or went
-    if (!memory_.read(now, &link)) return Seen::kSearch;
-    cache.link = now;
+  if (lg_load(state, offsets_.state_thread) != fs) return Seen::kSearch;
+  const uint64_t link_before = std::exchange(cache.link, lg_python_link(&offsets_, state));
+  if (area_.more_interpreters) {  // another one may hold more of this thread's frames
+    if (!more_interpreters || interpreters != cache.interpreters) return Seen::kSearch;
+    if (cache.link != link_before && !memory_.read(cache.link, &link)) return Seen::kSearch;  // threads came or went
+    if (link != cache.state) return Seen::kSearch;
   }
-  if (link != cache.state) return Seen::kSearch;  // a freed state may look whole, but nothing links to it
 
   // The cframe stands on the C stack, as the entry frames of 3.12 do: one more page like theirs.
   lg_python_cursor cursor{};

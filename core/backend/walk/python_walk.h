@@ -69,7 +69,7 @@ class PythonWalker {
   // Reads `check.codes` from the process. The error says which frame differs.
   Status self_check(const lg_self_check& check);
 
-  // The program area as last read; nonce, epoch, names_used and codes_lost are those of the last walk.
+  // The program area as last read; nonce to more_interpreters are those of the last walk.
   const lg_area& area() const { return area_; }
   const lg_hello& hello() const { return hello_; }
   const WalkCounts& counts() const { return counts_; }
@@ -84,6 +84,8 @@ class PythonWalker {
 
   Seen read_cached(uint64_t fs, ThreadCache& cache);
   Seen check_area(size_t read) const;
+  bool is_doubtful() const;
+  bool is_linked(const ThreadCache& cache);
   bool take_named(uint64_t fs, ThreadCache& cache);
   bool search(pid_t tid, uint64_t fs, ThreadCache& cache);
   bool search_once(pid_t tid, uint64_t fs, lg_python_search& search, ThreadCache& cache);

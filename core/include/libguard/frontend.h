@@ -85,6 +85,9 @@ __u32 lg_code_put(struct lg_code_entry entry);
 /* Removes an entry before its code object's memory is given back. The epoch is raised first. */
 void lg_code_drop(__u32 key);
 
+/* There is an interpreter beside the main one from now on. REQUIRES: before code of its own runs there. */
+void lg_more_interpreters(void);
+
 /* Is there an entry? Fills *found. */
 int lg_code_find(__u64 code, struct lg_code_entry* found);
 

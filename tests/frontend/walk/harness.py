@@ -24,7 +24,7 @@ _SYS_prctl, _SYS_get_robust_list = ctypes.c_long(157), 274
 
 class Area(ctypes.Structure):
     _fields_ = [("nonce", ctypes.c_uint8 * 16), ("epoch", ctypes.c_uint64), ("names_used", ctypes.c_uint64),
-                ("codes_lost", ctypes.c_uint64), ("table", ctypes.c_uint64), ("names", ctypes.c_uint64),
+                ("codes_lost", ctypes.c_uint64), ("more_interpreters", ctypes.c_uint64), ("table", ctypes.c_uint64), ("names", ctypes.c_uint64),
                 ("names_size", ctypes.c_uint64), ("names_lost", ctypes.c_uint64), ("version", ctypes.c_uint32),
                 ("pad", ctypes.c_uint32)]
 
