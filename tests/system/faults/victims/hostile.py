@@ -17,7 +17,7 @@ import attempt
 
 PRCTL, OPTION = 157, 0x4C47
 RESOLVE, OPERATION, NOTE, ENTER, RELEASE, PHASE, SELF_CHECK, RULESET = range(3, 11)
-AREA_BYTES, TABLE_AT = 80, 4096
+AREA_BYTES, TABLE_AT = 88, 4096
 marker, (rounds, version, seed) = sys.argv[1], map(int, sys.argv[2:])
 chance = random.Random(seed)
 libc = ctypes.CDLL(None, use_errno=True)
@@ -59,7 +59,7 @@ def find_area():
             continue
         for start in range(low, high - AREA_BYTES, 4096):
             head = ctypes.string_at(start, AREA_BYTES)
-            if struct.unpack_from("<Q", head, 40)[0] == start + TABLE_AT and struct.unpack_from("<I", head, 72)[0] == version:
+            if struct.unpack_from("<Q", head, 48)[0] == start + TABLE_AT and struct.unpack_from("<I", head, 80)[0] == version:
                 return start
     sys.exit("no program area")
 
@@ -119,10 +119,10 @@ def with_nonsense(area):
             ctypes.memmove(area + TABLE_AT, bytes(entries), len(entries))
         elif turn % 3 == 1:
             ctypes.memmove(area + TABLE_AT, chance.randbytes(len(table)), len(table))
-        names = struct.unpack_from("<Q", before, 48)[0]
+        names = struct.unpack_from("<Q", before, 56)[0]
         ctypes.memmove(names, chance.randbytes(4096), 4096)
-        words = [chance.choice((0, 1, 40, 65536, 1 << 40, 0xFFFFFFFFFFFFFFFF, area, SCRATCH)) for _ in range(7)]
-        head = before[:16] + struct.pack("<7Q", turn + 10, *words[:6]) + before[72:]
+        words = [chance.choice((0, 1, 40, 65536, 1 << 40, 0xFFFFFFFFFFFFFFFF, area, SCRATCH)) for _ in range(8)]
+        head = before[:16] + struct.pack("<8Q", turn + 10, *words[:7]) + before[80:]
         if turn % 2:
             ctypes.memmove(area, head, AREA_BYTES)
         else:
