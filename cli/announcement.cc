@@ -31,7 +31,7 @@ Json to_json(const Announced& a) {
           {"recording", a.recording},   {"backend", a.backend},       {"policy", a.policy_path},
           {"digest", a.policy_digest},  {"events", a.events_path},    {"started", a.started},
           {"command", a.command},       {"protections", protections}, {"application", a.application},
-          {"abandoned", a.abandoned}};
+          {"abandoned", a.abandoned},   {"in_kernel", a.in_kernel}};
 }
 
 Announced from_json(const Json& json) {
@@ -47,6 +47,7 @@ Announced from_json(const Json& json) {
   a.started = json.value("started", "");
   a.application = json.value("application", "");
   a.command = json.value("command", std::vector<std::string>{});
+  a.in_kernel = json.value("in_kernel", std::vector<std::string>{});
   for (const Json& entry : json.value("protections", Json::array()))
     a.protections.emplace_back(entry.value("path", ""), entry.value("by", ""));
   return a;

@@ -20,7 +20,8 @@ struct Announced {
   std::string mode, backend, policy_path, policy_digest, events_path, started, application;
   std::vector<std::string> command;
   bool recording = false;
-  bool abandoned = false;  // its supervisor died; what the kernel refused it goes on refusing
+  std::vector<std::string> in_kernel;  // rights that the kernel judges; the others are notify's
+  bool abandoned = false;              // its supervisor died; what the kernel refused it goes on refusing
   std::vector<std::pair<std::string, std::string>> protections;  // path, by what
 };
 

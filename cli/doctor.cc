@@ -39,7 +39,7 @@ std::string mechanism(const KernelReport& kernel, const Ability& ability) {
   std::string refuses = refused_by(kernel, ability.right);
   std::string observes = kernel.observed.has(ability.right) ? "bpf observes, " : "";
   return observes + (refuses.empty() ? ability.how : "bpf refuses by " + refuses) +
-         (refuses.empty() && !observes.empty() ? " refuses" : "");
+         (refuses.empty() && !observes.empty() && ability.deny ? " refuses" : "");
 }
 
 void print_rights(const KernelReport& kernel) {

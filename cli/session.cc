@@ -234,6 +234,8 @@ void announce(Session& session, pid_t program) {
   announced.supervisor = ::getpid();
   announced.program = program;
   announced.backend = session.companion ? "bpf" : "notify";
+  if (session.companion)
+    for (Right right : session.companion->rights().rights()) announced.in_kernel.push_back(right_name(right));
   announced.command = session.command;
   announced.started = utc_timestamp(unix_milliseconds_now());
   tell_protections(session);

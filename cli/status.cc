@@ -4,6 +4,7 @@
 // Way:     beside the judging: reads the supervisors' announcements.
 // Thread:  main thread.
 // Failure: a PID that no guard announced: exit 1.
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -18,6 +19,14 @@ struct StatusFlags {
   bool json = false;
 };
 
+// What is not named here is judged by notify.
+std::string kernel_text(const std::vector<std::string>& rights) {
+  constexpr size_t kShown = 8;
+  std::string text = "judges " + std::to_string(rights.size()) + (rights.size() == 1 ? " right" : " rights");
+  for (size_t i = 0; i < std::min(rights.size(), kShown); i++) text += (i == 0 ? ": " : ", ") + rights[i];
+  return rights.size() > kShown ? text + " and more (--json)" : text;
+}
+
 void print_text(const std::vector<Announced>& guards) {
   if (guards.empty()) std::puts("no guard is running");
   for (const Announced& guard : guards) {
@@ -29,6 +38,7 @@ void print_text(const std::vector<Announced>& guards) {
       std::printf("    its supervisor died: the kernel goes on refusing; libguard adopt %d, or libguard end %d\n",
                   guard.program, guard.program);
     std::printf("    command  %s\n", command.c_str());
+    if (!guard.in_kernel.empty()) std::printf("    kernel   %s\n", kernel_text(guard.in_kernel).c_str());
     if (!guard.policy_path.empty())
       std::printf("    policy   %s  sha256 %.12s\n", guard.policy_path.c_str(), guard.policy_digest.c_str());
     if (!guard.events_path.empty()) std::printf("    events   %s\n", guard.events_path.c_str());

@@ -3,11 +3,14 @@
 
 Usage: attack_corpus.py [--python PATH]... [--backend NAME] [--door NAME] [--as-user] [--only NAME,...] [--unguarded]
 For each victim: record benign work and the twin, `policy new`, then the attack and the twin under `enforce`. Refused
-means: no marker, the process alive to the end, and an event with the expected culprit, caller and right.
+means: no marker, the process alive to the end, and an event with the expected culprit, caller and right. The column
+"by" says who refused that call: notify (a marker call counts), a hook of the kernel, or the filter, which tells nobody;
+or nobody, where nothing comes of it.
 """
 
 import argparse
 import ctypes
+import json
 import os
 import shutil
 import sys
@@ -25,6 +28,15 @@ def kernel_has(feature):
     return feature != "x32" or ctypes.CDLL(None).syscall(X32_GETPID) > 0
 
 
+def kernel_mechanisms():
+    """right -> the hook that refuses it, of those that doctor says the kernel refuses."""
+    code, out, err = harness.run([harness.libguard_binary(), "doctor", "--rights", "--json"], harness.Account(as_user=False), "/")
+    if code not in (0, 1):
+        raise harness.Broken(f"doctor: code {code}: {err.strip()[-300:]}")
+    told = {entry["right"]: entry["mechanism"].partition("bpf refuses by ")[2] for entry in json.loads(out)["rights"]}
+    return {right: hook for right, hook in told.items() if hook}
+
+
 class Corpus:
     """One interpreter's environment and the runs in it."""
 
@@ -37,6 +49,7 @@ class Corpus:
         self.python = os.path.join(self.venv, "bin", "python")
         self.work = os.path.join(harness.WORK, f"corpus-{self.version}{account.suffix}")
         self.listener = harness.Listener()
+        self.by_kernel = {} if backend == "notify" or detached or account.entry else kernel_mechanisms()
         self._lay_out()
 
     def _lay_out(self):
@@ -105,7 +118,8 @@ class Corpus:
         tool, folder = harness.libguard_binary(), os.path.join(self.work, victim.name)
         os.makedirs(folder, exist_ok=True)
         profile, policy = os.path.join(folder, "profile.json"), os.path.join(folder, "policy.yaml")
-        code, _, output = self.run(victim, "learn", [tool, "record", "-o", profile, "--app", self.application, "--"])
+        backend = ["--backend", self.backend] if self.backend else []
+        code, _, output = self.run(victim, "learn", [tool, "record", "-o", profile, *backend, "--app", self.application, "--"])
         if code != 0 or "alive to the end" not in output:
             raise harness.Broken(f"record: code {code}: {output.strip()[-400:]}")
         code, out, err = harness.run([tool, "policy", "new", profile, "-o", policy], self.account, folder)
@@ -128,8 +142,23 @@ class Corpus:
             return ["/usr/bin/env", "LD_PRELOAD=" + harness.client_library(), "LIBGUARD_POLICY=" + policy, "LIBGUARD_MODE=enforce",
                     "LIBGUARD_EVENTS=" + events, "LIBGUARD_APP=" + self.application]
         backend = ["--backend", self.backend] if self.backend else []
-        return [harness.libguard_binary(), "run", "--policy", policy, "--mode", "enforce", "--events", events, *backend,
-                "--app", self.application, "--"]
+        return [harness.libguard_binary(), "run", "--policy", policy, "--mode", "enforce", "--events", events, "--summary",
+                summary_of(events), *backend, "--app", self.application, "--"]
+
+    def refused_by(self, victim, event):
+        """Who refused the call of an event: whoever the run's summary shows to have been asked."""
+        if not event:
+            return "-" if not victim.quiet else "filter" if victim.may_die else "nobody"
+        if self.detached or "nr" not in event["right"]:
+            return "notify"
+        with open(summary_of(os.path.join(self.work, victim.name, "attack.events.jsonl")), encoding="utf-8") as file:
+            notified = json.load(file)["notified"]
+        right = event["right"]["name"]
+        if right.partition(":")[0] in notified:
+            return "notify"
+        if right not in self.by_kernel:
+            raise harness.Broken(f"{right} was refused, but neither was notify asked nor does doctor know a hook for it")
+        return self.by_kernel[right]
 
     def await_end(self, seconds=10):
         """A detached supervisor ends after its program, and takes its announcement with it."""
@@ -138,6 +167,10 @@ class Corpus:
             if time.monotonic() > end:
                 raise harness.Broken("the detached supervisor did not end")
             time.sleep(0.01)
+
+
+def summary_of(events):
+    return events.removesuffix(".events.jsonl") + ".summary.json"
 
 
 def right_event(victim, events):
@@ -176,25 +209,26 @@ def test_victim(corpus, victim, unguarded_only):
     """(column texts, what is wrong)."""
     succeeded, note = corpus.unguarded(victim)
     if not succeeded:
-        return ("no", "-", "-"), f"unguarded run did not succeed: {note}"
+        return ("no", "-", "-", "-"), f"unguarded run did not succeed: {note}"
     shown = "effect" if not note else "-"
     if unguarded_only:
-        return (shown, "-", victim.twin), corpus.unguarded_twin(victim)
+        return (shown, "-", "-", victim.twin), corpus.unguarded_twin(victim)
     policy = corpus.learn(victim)
     code, made, output, events = corpus.guarded(victim, "attack", policy)
     wrong = judge_attack(victim, code, made, output, events)
     guarded = "effect" if made else "refused"
+    by = "-" if made else corpus.refused_by(victim, right_event(victim, events))
     if victim.twin == "none":
-        return (shown, guarded, "none"), wrong
+        return (shown, guarded, by, "none"), wrong
     code, made, output, events = corpus.guarded(victim, "twin", policy)
     twin_wrong = judge_twin(code, made, output, events)
-    return (shown, guarded, "effect" if made else "refused"), "; ".join(filter(None, [wrong, twin_wrong]))
+    return (shown, guarded, by, "effect" if made else "refused"), "; ".join(filter(None, [wrong, twin_wrong]))
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--python", action="append", help="interpreter to test; may be given more than once")
-    parser.add_argument("--backend")
+    parser.add_argument("--backend", help="of recording and running; else auto, which for an ordinary user is notify")
     parser.add_argument("--door", choices=["parent", "detached"], default="parent", help="libguard run, or the preloaded client")
     parser.add_argument("--as-user", action="store_true", help="if root: run everything as an ordinary user")
     parser.add_argument("--only", help="names, joined by commas")
@@ -214,15 +248,16 @@ def main():
     passed = failed = 0
     for python in options.python or ["/usr/bin/python3.11"]:
         corpus = Corpus(python, harness.Account(options.as_user), options.backend, options.door == "detached")
-        print(f"CPython {corpus.version}{' as an ordinary user' if corpus.account.entry else ''}, {options.door} door")
-        print(f"{'victim':26} {'unguarded':10} {'guarded':8} {'twin':8}")
+        print(f"CPython {corpus.version}{' as an ordinary user' if corpus.account.entry else ''}, {options.door} door, "
+              f"backend {options.backend or 'auto'}")
+        print(f"{'victim':26} {'unguarded':10} {'guarded':8} {'by':24} {'twin':8}")
         for victim in chosen:
             try:
                 columns, wrong = test_victim(corpus, victim, options.unguarded)
             except harness.Broken as error:
-                columns, wrong = ("-", "-", "-"), str(error)
+                columns, wrong = ("-", "-", "-", "-"), str(error)
             passed, failed = passed + (not wrong), failed + bool(wrong)
-            print(f"{victim.name:26} {columns[0]:10} {columns[1]:8} {columns[2]:8} {'FAILED ' + wrong if wrong else 'ok'}", flush=True)
+            print(f"{victim.name:26} {columns[0]:10} {columns[1]:8} {columns[2]:24} {columns[3]:8} {'FAILED ' + wrong if wrong else 'ok'}", flush=True)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

@@ -3,8 +3,9 @@
 
 Usage: bpf_death.py [--expect MECHANISM]. Needs root. The guarded program waits, the supervisor gets SIGKILL, then the
 program tries denied calls in itself, in a thread and in a child. Pins must be there while it lives and go with the next
-guard. With --expect another supervisor takes over, is killed too, and a third; `status` must tell it, events must come
-of each, and `end` must leave nothing. A guard whose supervisor lives is ended as well.
+guard. With --expect `status` must name what the kernel judges; another supervisor takes over, is killed too, and a third;
+`status` must tell it, events must come of each, and `end` must leave nothing. A guard whose supervisor lives is ended as
+well.
 """
 
 import argparse
@@ -156,6 +157,10 @@ def check_lifetime(work, expected):
     """Lines that say what is wrong."""
     if expected:
         restless = Restless(work)
+        in_kernel = restless.status()["in_kernel"]
+        print(f"  in the kernel: {len(in_kernel)} rights")
+        if "socket:unix" not in in_kernel or "socket:inet" in in_kernel:
+            yield f"status tells of {in_kernel}"
         for turn in range(2):
             restless.told()
             restless.kill()

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs real programs under policies learned from other work: nothing may be refused.
 
-Usage: nothing_broken.py [--as-user] [--only NAME,...] [--unguarded] [--backend NAME] [--pairs] [--cells]
+Usage: nothing_broken.py [--as-user] [--only NAME,...] [--unguarded] [--backend NAME] [--brief] [--pairs] [--cells]
 For each workload: record `learn`, `policy new` without hand edits, run `other` under enforce: no deviation. `other` is
 recorded too, apart, to count the (library, exact right) pairs that learning had not seen: at least 20. The policy tells
 which share of the (library x dangerous group) cells it denies, by phase, in any role and as caller. Then `new` work
 with features never learned, reported apart: each refusal must be a right that is really new and name the one-line
-grant, and with the grants that `policy accept` makes of them the same work must run without a refusal.
+grant, and with the grants that `policy accept` makes of them the same work must run without a refusal. --brief: only
+learn, then run the other work under enforce and under detect, in which the kernel judges all rights that it sees.
 """
 
 import argparse
@@ -110,6 +111,7 @@ class Trial:
     def __init__(self, setting, name):
         self.setting, self.name = setting, name
         self.tool = "" if setting.unguarded else harness.libguard_binary()
+        self.backend = ["--backend", setting.backend] if setting.backend else []
         self.fresh, self.cells = set(), None
 
     def file(self, key):
@@ -124,33 +126,50 @@ class Trial:
         """Runs it under a policy: (deviations, what is wrong)."""
         if os.path.exists(self.file(events)):
             os.unlink(self.file(events))
-        backend = ["--backend", self.setting.backend] if self.setting.backend else []
         wrong = self.setting.run(self.name, which, [self.tool, "run", "--policy", self.file(policy), "--mode", mode, "--events",
-                                                    self.file(events), *backend, "--app", self.setting.application(self.name), "--"])
+                                                    self.file(events), "--summary", self.file("summary.json"), *self.backend,
+                                                    "--app", self.setting.application(self.name), "--"])
         return harness.read_events(self.file(events)), wrong
 
+    def learned(self, *kinds):
+        """Records work, and makes the policy of the first kind; what is wrong."""
+        for which in kinds:
+            profile = self.file(which + ".json")
+            wrong = self.setting.run(self.name, which, [self.tool, "record", "-o", profile, *self.backend, "--app",
+                                                        self.setting.application(self.name), "--"])
+            if wrong or not os.path.exists(profile):
+                return f"record {which}: {wrong or 'no profile'}"
+        return self.verb("policy", "new", self.file(kinds[0] + ".json"), "-o", self.file("policy.yaml"))
+
+    def other_work(self, mode="enforce"):
+        """What is wrong with work that must run."""
+        events, wrong = self.guarded("other", "policy.yaml", "events.jsonl", mode)
+        refusals = [f"refused {len(events)}: " + " / ".join(harness.tell_event(event) for event in events[:4])] if events else []
+        return "; ".join([*refusals, *([wrong] if wrong else [])])
+
     def learned_and_other(self):
-        """What is wrong with the work that must run."""
         for which in ("learn", "other", "new"):
             wrong = self.setting.run(self.name, which)
             if wrong:
                 return f"unguarded {which}: {wrong}"
         if self.setting.unguarded:
             return ""
-        for which in ("learn", "other"):
-            profile = self.file(which + ".json")
-            wrong = self.setting.run(self.name, which, [self.tool, "record", "-o", profile, "--app",
-                                                        self.setting.application(self.name), "--"])
-            if wrong or not os.path.exists(profile):
-                return f"record {which}: {wrong or 'no profile'}"
-        wrong = self.verb("policy", "new", self.file("learn.json"), "-o", self.file("policy.yaml"))
+        wrong = self.learned("learn", "other")
         if wrong:
             return wrong
         self.fresh = pairs_of(self.file("other.json")) - pairs_of(self.file("learn.json"))
         self.cells = Cells(self.setting.account, self.setting.work, self.file("policy.yaml"), self.file("learn.json"))
-        events, wrong = self.guarded("other", "policy.yaml", "events.jsonl")
-        refusals = [f"refused {len(events)}: " + " / ".join(harness.tell_event(event) for event in events[:4])] if events else []
-        return "; ".join([*refusals, *([wrong] if wrong else []), *self.too_little()])
+        return "; ".join(filter(None, [self.other_work(), *self.too_little()]))
+
+    def briefly(self):
+        """The other work under enforce, then under detect, in which the kernel judges what it cannot refuse."""
+        wrong = self.learned("learn") or self.other_work() or self.other_work("detect")
+        if wrong:
+            return wrong
+        with open(self.file("summary.json"), encoding="utf-8") as file:
+            judged = json.load(file)["counters"].get("kernel_judged", 0)
+        print(f"{self.name}: {judged} calls judged in the kernel")
+        return "" if judged or self.setting.backend == "notify" else "the kernel judged nothing"
 
     def too_little(self):
         """Which of the wanted numbers are not reached."""
@@ -199,7 +218,8 @@ def parse_arguments():
     parser.add_argument("--as-user", action="store_true", help="if root: run everything as an ordinary user")
     parser.add_argument("--only", help="names, joined by commas")
     parser.add_argument("--unguarded", action="store_true", help="only show that the workloads work")
-    parser.add_argument("--backend")
+    parser.add_argument("--backend", help="of recording and running; else auto, which for an ordinary user is notify")
+    parser.add_argument("--brief", action="store_true", help="only learn, and run the other work under enforce and detect")
     parser.add_argument("--pairs", action="store_true", help="print the pairs that learning had not seen")
     parser.add_argument("--cells", action="store_true", help="print the dangerous cells that each policy grants")
     return parser.parse_args()
@@ -236,7 +256,7 @@ def main():
     for name in names:
         trial = Trial(setting, name)
         try:
-            wrong = trial.learned_and_other()
+            wrong = trial.briefly() if options.brief else trial.learned_and_other()
         except (harness.Broken, KeyError, ValueError) as error:
             wrong = repr(error)
         print_trial(trial, wrong, options)
@@ -247,7 +267,7 @@ def main():
         wrong = trial.new_work()
         failed += [trial.name + " (new)"] if wrong else []
         print(f"    {'FAILED ' + wrong if wrong else 'ok'}", flush=True)
-    for name in sorted(set(LESS_DENIED) & set(names)):
+    for name in sorted(set(LESS_DENIED) & set(names)) if not options.brief else ():
         print(f"{name}: {FEWER_PAIRS[name]} pair and {LESS_DENIED[name]:.0%} are enough; docs/decisions/denied-cells.md says why")
     print_shares(trials)
     print(f"{len(names) + len(trials) - len(failed)} passed, {len(failed)} failed{': ' + ', '.join(failed) if failed else ''}")

@@ -288,6 +288,11 @@ void KernelSide::forget_observations() {
   for (const auto& [pair, count] : pairs()) bpf_map_delete_elem(maps_.at("pairs"), &pair);
   for (const auto& [state, number] : read_all<lg_state, uint32_t>(maps_.at("states")))
     bpf_map_delete_elem(maps_.at("states"), &state);
+  const int processors = libbpf_num_possible_cpus();
+  if (processors <= 0) return;
+  const std::vector<lg_kernel_counts> none(static_cast<size_t>(processors));
+  const uint32_t zero = 0;
+  bpf_map_update_elem(maps_.at("counts"), &zero, none.data(), BPF_ANY);
 }
 
 int KernelSide::ring_fd() const { return ring_buffer__epoll_fd(ring_); }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// walk_probe COMMAND...: runs a Python program that tells what stands on its stack, and compares the walk with it.
+// walk_probe [--kernel] COMMAND...: runs a Python program that tells what stands on its stack, and compares the walk
+// with it; --kernel: the walk that the bpf backend makes inside the kernel too, which needs root.
 //
 // The program calls prctl(kTestPrctl, operation, address, count) (harness.py). Exit code: 0 if the program ended with 0
 // and every comparison agreed; a line of figures on stdout either way.
@@ -13,6 +14,7 @@
 #include <cerrno>
 #include <cinttypes>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -22,6 +24,7 @@
 #include "core/backend/walk/names.h"
 #include "core/backend/walk/python_walk.h"
 #include "tests/frontend/walk/guarded_child.h"
+#include "tests/frontend/walk/kernel_walk.h"
 
 namespace libguard::testing {
 namespace {
@@ -55,6 +58,8 @@ uint64_t status_field(pid_t tid, const std::string& key) {
 
 class Probe {
  public:
+  explicit Probe(std::unique_ptr<KernelCopy> kernel) : kernel_(std::move(kernel)) {}
+
   // The value that the prctl returns; below 0 an errno.
   int64_t answer(const seccomp_notif& call) {
     const auto tid = static_cast<pid_t>(call.pid);
@@ -97,6 +102,12 @@ class Probe {
                 " codes cached %" PRIu64 " read %" PRIu64 "\n",
                 comparisons_, mismatches_, sum.walks, sum.frames, reads, pieces, sum.searches, sum.named, sum.retries,
                 sum.faults, codes.cached, codes.read);
+    if (kernel_) {
+      const CopyCounts& copy = kernel_->counts();
+      std::printf("in the kernel: compared %" PRIu64 " frames %" PRIu64 " not in memory %" PRIu64
+                  " unknown beside sub-interpreters %" PRIu64 "\n",
+                  copy.compared, copy.frames, copy.faults, copy.unseen);
+    }
     return comparisons_ > 0 && mismatches_ == 0;
   }
 
@@ -125,6 +136,7 @@ class Probe {
       return -EINVAL;
     }
     program->walker = std::move(*walker);
+    if (Status told = kernel_ ? kernel_->hello(program->memory, said) : Status(); !told) return -EIO;
     program->names = std::make_unique<Names>(program->memory, [](uint32_t) { return std::string("harness"); });
     return 0;
   }
@@ -151,7 +163,13 @@ class Probe {
     Program* program = program_of(tid);
     const int64_t seen = stack_.caller | uint64_t{stack_.flags} << 16;
     comparisons_++;
+    const std::string other = kernel_ ? kernel_->compare(tid, stack_, program->walker->frames()) : "";
     const Status same = program->walker->self_check(check);
+    if (!other.empty()) {
+      mismatches_++;
+      std::fprintf(stderr, "%s\n", other.c_str());
+      return seen | kMismatch;
+    }
     if (same) return seen;
     if (stack_.flags & LG_STACK_TRUNCATED) return seen;  // the program knows how deep it is
     mismatches_++;
@@ -171,6 +189,7 @@ class Probe {
     return program->names->name(stack_.direct_function, program->walker->area()) == text;
   }
 
+  std::unique_ptr<KernelCopy> kernel_;  // null: the walk from outside alone
   std::map<pid_t, std::unique_ptr<Program>> programs_;
   std::map<pid_t, pid_t> process_of_;
   std::map<pid_t, Thread> threads_;
@@ -178,13 +197,29 @@ class Probe {
   uint64_t comparisons_ = 0, mismatches_ = 0;
 };
 
-void serve(int listener, Probe& probe) {
+// Answers until the last task has ended; the status that the program ended with.
+int serve(const GuardedChild& child, Probe& probe) {
+  const int listener = child.listener, ended = static_cast<int>(syscall(SYS_pidfd_open, child.pid, 0));
+  int status = 0;
+  pollfd waiting[] = {{listener, POLLIN, 0}, {ended, POLLIN, 0}};
   for (;;) {
+    // Up to Linux 6.10 to receive would wait for ever then, and a listener does not hang up before the last task is
+    // reaped.
+    if (poll(waiting, 2, -1) < 0) {
+      if (errno == EINTR) continue;
+      return -1;
+    }
+    if (waiting[1].revents & POLLIN) {
+      waitpid(child.pid, &status, 0);
+      waiting[1] = {-1, 0, 0};
+    }
+    if (!(waiting[0].revents & POLLIN)) {
+      if (waiting[0].revents & POLLHUP) break;
+      continue;
+    }
     seccomp_notif call{};
     if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call)) {
-      pollfd poll_listener{listener, POLLIN, 0};
-      if (errno != EINTR && (errno != ENOENT || (poll(&poll_listener, 1, 0) >= 0 && poll_listener.revents & POLLHUP)))
-        return;
+      if (errno != EINTR && errno != ENOENT) return -1;
       continue;
     }
     seccomp_notif_resp response{};
@@ -196,6 +231,9 @@ void serve(int listener, Probe& probe) {
       response.val = value;
     ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response);
   }
+  if (waiting[1].fd >= 0) waitpid(child.pid, &status, 0);
+  close(ended);
+  return status;
 }
 
 }  // namespace
@@ -203,15 +241,25 @@ void serve(int listener, Probe& probe) {
 
 int main(int argc, char** argv) {
   using namespace libguard::testing;
-  if (argc < 3) {
-    std::fprintf(stderr, "usage: walk_probe PYTHON SCRIPT [ARGUMENT...]\n");
+  const bool in_kernel = argc > 1 && std::string(argv[1]) == "--kernel";
+  const int first = in_kernel ? 2 : 1;
+  if (argc < first + 2) {
+    std::fprintf(stderr, "usage: walk_probe [--kernel] PYTHON SCRIPT [ARGUMENT...]\n");
     return 2;
   }
-  const GuardedChild child = start_guarded({argv + 1, argv + argc});
-  Probe probe;
-  serve(child.listener, probe);
-  int status = 0;
-  waitpid(child.pid, &status, 0);
+  std::unique_ptr<KernelCopy> kernel;
+  if (in_kernel) {
+    auto loaded = KernelCopy::load();
+    if (!loaded) {
+      std::fprintf(stderr, "%s\n  hint: %s\n", loaded.error().what.c_str(), loaded.error().hint.c_str());
+      return 1;
+    }
+    kernel = std::move(*loaded);
+    setenv("LIBGUARD_ASK_KERNEL", std::to_string(KernelCopy::asked_by()).c_str(), 1);
+  }
+  const GuardedChild child = start_guarded({argv + first, argv + argc});
+  Probe probe(std::move(kernel));
+  const int status = serve(child, probe);
   const bool ended_well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
   if (!ended_well) std::fprintf(stderr, "the program ended with status %x\n", status);
   return probe.report() && ended_well ? 0 : 1;
