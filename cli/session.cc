@@ -254,6 +254,7 @@ bool conclude(Session& session) {
     if (auto written = save_profile(*summary.profile, session.flags.profile); !written) {
       print_error(written.error());
       saved = false;
+      summary.profile.reset();  // nobody shall read that it was written
     }
   }
   if (!session.flags.quiet) print_summary(summary, session.flags, *session.backend);

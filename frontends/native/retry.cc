@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Interposes path calls and others that never answer EINTR by themselves.
+// Interposes path calls, fork and others that never answer EINTR by themselves.
 //
 // Way:     *action*.
 // Thread:  see retry.h.
@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -66,6 +67,10 @@
   X(listen, (int fd, int backlog), (fd, backlog))                                                                     \
   X(kill, (pid_t pid, int signal), (pid, signal))                                                                     \
   X(killpg, (pid_t group, int signal), (group, signal))                                                               \
+  X(fork, (void), ())                                                                                                 \
+  X(forkpty, (int* terminal, char* name, const struct termios* modes, const struct winsize* size),                    \
+    (terminal, name, modes, size))                                                                                    \
+  X(daemon, (int stay, int open), (stay, open))                                                                       \
   X(setsid, (void), ())                                                                                               \
   X(setpgid, (pid_t pid, pid_t group), (pid, group))                                                                  \
   X(execve, (const char* path, char* const* arguments, char* const* environment), (path, arguments, environment))     \

@@ -156,12 +156,15 @@ def statuses(setting):
 
 
 def timer(setting):
-    """A 0.5 ms interval timer during path calls: no EINTR that there would not be without a guard."""
+    """A 0.5 ms interval timer during path calls and forks: no EINTR that there would not be without a guard."""
     rounds = 4000 if setting.full else 1000
     binary = setting.path("timer")
     subprocess.run(["cc", "-O1", "-o", binary, os.path.join(os.path.dirname(os.path.abspath(__file__)), "victims", "timer.c")], check=True)
     os.chmod(binary, 0o755)
-    policy = setting.policy("version: 1\nmode: enforce\nlibraries:\n  pkg:generic/timer: { grant: [\"@file-write\", \"@file-meta\"] }\n")
+    policy = setting.policy("version: 1\nmode: enforce\nlibraries:\n  pkg:generic/timer: { grant: [\"@file-write\", \"@file-meta\", \"@process\"], "
+                            "functions: { \"@process\": [\"<program>\"] } }\n"
+                            "  application: { grant: [\"@file-write\", \"@file-meta\", \"@process\"], "
+                            "functions: { \"@process\": [\"timer.<module>\", \"__main__.<module>\"] } }\n")
     for name, command in (("python", setting.victim("timer", rounds)), ("native", [binary, str(rounds)])):
         alone = answers(setting.run(command, f"{name} unguarded", 120))
         guarded_run = setting.run(setting.guarded(policy, *command), f"{name} guarded", 120)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Path calls under a 0.5 ms interval timer without SA_RESTART: how many end with EINTR?
+// Path calls and forks under a 0.5 ms interval timer without SA_RESTART: how many end with EINTR?
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static volatile long ticks;
@@ -41,6 +42,11 @@ int main(int argc, char** argv) {
     TRY(rename("folder/file", "folder/other"));
     TRY(unlink("folder/other"));
     TRY(rmdir("folder"));
+    if (i % 8) continue;
+    pid_t child = -1;
+    TRY(child = fork());
+    if (child == 0) _exit(0);
+    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR) continue;
   }
   struct itimerval never = {{0, 0}, {0, 0}};
   setitimer(ITIMER_REAL, &never, NULL);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Path calls under a 0.5 ms interval timer: how many end with EINTR?"""
+"""Path calls and forks under a 0.5 ms interval timer: how many end with EINTR?"""
 
 import json
 import os
@@ -25,5 +25,14 @@ for number in range(int(sys.argv[1])):
         except InterruptedError:
             interrupted += 1
             call()
+    if number % 8 == 0:
+        try:
+            child = os.fork()
+        except OSError:  # CPython loses the number of the error
+            interrupted += 1
+            continue
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
 signal.setitimer(signal.ITIMER_REAL, 0)
 print(json.dumps({"interrupted": interrupted, "ticks": ticks}))
