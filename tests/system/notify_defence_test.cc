@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a guarded process may not do to its supervisor, whatever its rights; and what must go on working.
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+
+#include <cstdio>
 #include <fstream>
+#include <thread>
 
 #include "core/backend/notify/abilities.h"
+#include "core/backend/notify/listener.h"
 #include "tests/system/notify_fixture.h"
 
 namespace libguard {
@@ -72,6 +79,30 @@ TEST_F(NotifyTest, WhatEverybodyMayIsNotDecided) {
   matrix->judged[LG_INIT][LG_RIGHT_OPENAT_WRITE / 64] |= 1ull << (LG_RIGHT_OPENAT_WRITE % 64);
   EXPECT_EQ(guest({"ok"}), 0);
   EXPECT_EQ(guard.decided, 1u);
+}
+
+// From Linux 6.12 the length of a turn is one's own choice (the kernel says it in /proc/PID/sched); nothing else
+// changes.
+TEST(NotifyListener, TheServingThreadAsksForShortTurns) {
+  const auto told = [](const char* key) {
+    std::ifstream file("/proc/thread-self/sched");
+    for (std::string line; std::getline(file, line);)
+      if (line.rfind(key, 0) == 0) return std::stoll(line.substr(line.find(':') + 1));
+    return -1ll;
+  };
+  std::thread([&] {
+    ASSERT_EQ(setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 7), 0);
+    const long long before = told("se.slice");
+    Listener::begin_serving();
+    EXPECT_EQ(getpriority(PRIO_PROCESS, static_cast<id_t>(gettid())), 7);
+    EXPECT_EQ(sched_getscheduler(0), SCHED_OTHER);
+    utsname kernel;
+    ASSERT_EQ(uname(&kernel), 0);
+    int major = 0, minor = 0;
+    ASSERT_EQ(std::sscanf(kernel.release, "%d.%d", &major, &minor), 2);
+    const bool grants = major * 100 + minor >= 612 && before > 0;
+    EXPECT_EQ(told("se.slice"), grants ? 100000 : before);
+  }).join();
 }
 
 TEST_F(NotifyTest, LatencyOfANotifiedCall) {

@@ -19,6 +19,11 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
+  // The calling thread is the serving thread from now on. From Linux 6.12 it asks for short turns, which anybody may:
+  // woken by a call, it runs before threads with longer ones, for which it would have to wait milliseconds on a busy
+  // machine.
+  static void begin_serving();
+
   enum class Received { kCall, kNothing, kClosed };
   // Waits for the next call; kNothing: interrupted by a signal, or the caller died meanwhile.
   Received receive();

@@ -212,6 +212,7 @@ void NotifyBackend::tell_ended(pid_t pid) {
 }
 
 void NotifyBackend::serve() {
+  Listener::begin_serving();
   while (!stopping_.load(std::memory_order_relaxed)) {
     if (watcher_->pending() || requested_.load(std::memory_order_relaxed)) drain();
     if (watcher_->gone()) break;
