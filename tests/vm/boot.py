@@ -35,8 +35,8 @@ def script(command, mechanism):
 
 
 def boot(name, options, command):
-    pattern, security, mechanism = read_kernels()[name]
-    target, release = kernel_image.unpack(pattern, options.folder)
+    pattern, security, mechanism, *suite = read_kernels()[name]
+    target, release = kernel_image.unpack(pattern, options.folder, *suite)
     kernel = kernel_image.uncompressed(target, release)
     with tempfile.TemporaryDirectory(dir=options.folder) as work:
         ramdisk, log, status = (os.path.join(work, part) for part in ("initramfs", "kernel.log", "status"))

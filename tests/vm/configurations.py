@@ -21,9 +21,9 @@ def main():
     options = parser.parse_args()
     os.makedirs(options.folder, exist_ok=True)
     wrong = 0
-    for pattern in sorted({rest[0] for rest in boot.read_kernels().values()}):
-        target, release = kernel_image.unpack(pattern, options.folder)
-        with open(os.path.join(target, "boot", "config-" + release), encoding="utf-8") as file:
+    for pattern, suite in sorted({(rest[0], *(rest[3:4] or [""])) for rest in boot.read_kernels().values()}):
+        target, release = kernel_image.unpack(pattern, options.folder, suite)
+        with open(kernel_image.file_of(target, release, "config"), encoding="utf-8") as file:
             lines = file.read().splitlines()
         lacks = [name for name in THERE if name not in lines]
         more = [line for line in lines if line.startswith(MISSING)]

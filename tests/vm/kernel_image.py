@@ -10,6 +10,7 @@ import stat
 import struct
 import subprocess
 
+KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay"]
 INIT = """#!/bin/busybox sh
 export PATH=/bin
@@ -44,25 +45,74 @@ def run(*argv, **options):
     return done.stdout
 
 
-def package_of(pattern):
+def archive_of(suite, folder):
+    """Environment in which apt knows `suite` of Debian only; the machine's own lists stay as they are. "": the machine's.
+
+    The mirror is the one that the machine itself takes, the keys are those of debian-archive-keyring.
+    """
+    if not suite:
+        return dict(os.environ)
+    place = os.path.join(os.path.abspath(folder), "apt-" + suite)
+    for name in ("lists/partial", "cache/archives/partial"):
+        os.makedirs(os.path.join(place, name), exist_ok=True)
+    environment = {**os.environ, "APT_CONFIG": os.path.join(place, "apt.conf")}
+    if os.path.exists(os.path.join(place, "complete")):
+        return environment
+    known = run("apt-get", "indextargets", "--format", "$(ORIGIN) $(COMPONENT) $(RELEASE) $(REPO_URI)", "Created-By: Packages").decode()
+    mirrors = [line.split()[3] for line in known.splitlines() if re.match(r"Debian main [a-z]+ ", line)]
+    if not mirrors:
+        raise Broken("the machine has no package source of Debian")
+    with open(os.path.join(place, "sources.list"), "w", encoding="utf-8") as file:
+        file.write(f"deb [signed-by={KEYS}] {mirrors[0]} {suite} main\n")
+    with open(environment["APT_CONFIG"], "w", encoding="utf-8") as file:
+        file.write(f'Dir::Etc::sourcelist "{place}/sources.list";\nDir::Etc::sourceparts "/dev/null";\n'
+                   f'Dir::State::lists "{place}/lists";\nDir::State::status "/dev/null";\nDir::Cache "{place}/cache";\n'
+                   'APT::Architecture "amd64";\nAPT::Sandbox::User "root";\n')
+    run("apt-get", "update", "-q", env=environment)
+    finish(place, suite)
+    return environment
+
+
+def finish(target, text):
+    with open(os.path.join(target, "complete"), "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+
+
+def package_of(pattern, archive):
     """The newest package whose name matches."""
-    names = [name for name in run("apt-cache", "pkgnames", "linux-image-").decode().split() if re.match(pattern, name)]
+    names = [name for name in run("apt-cache", "pkgnames", "linux-", env=archive).decode().split() if re.match(pattern, name)]
     if not names:
         raise Broken(f"no package matches {pattern}; is there a package list (apt-get update)?")
     return max(names, key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
 
 
-def unpack(pattern, folder):
+def parts_of(package, archive):
+    """The package, and from 7.2 on those that it is cut into."""
+    shown = run("apt-cache", "show", "--no-all-versions", package, env=archive).decode()
+    return [package, *re.findall(r"(linux-(?:base|binary|modules)-[0-9][^ ]*) \(=", shown)]
+
+
+def unpack(pattern, folder, suite=""):
     """Downloads and unpacks the package below `folder`, once; returns (directory, release)."""
-    package = package_of(pattern)
+    archive = archive_of(suite, folder)
+    package = package_of(pattern, archive)
     target = os.path.join(folder, package)
     if not os.path.exists(os.path.join(target, "complete")):
         os.makedirs(target, exist_ok=True)
-        run("apt-get", "download", "-q", package, cwd=target)
-        run("dpkg", "-x", glob.glob(os.path.join(target, "*.deb"))[0], target)
-        with open(os.path.join(target, "complete"), "w", encoding="utf-8") as file:
-            file.write(package + "\n")
+        run("apt-get", "download", "-q", *parts_of(package, archive), cwd=target, env=archive)
+        for part in glob.glob(os.path.join(target, "*.deb")):
+            run("dpkg", "-x", part, target)
+            os.unlink(part)
+        if not os.path.exists(os.path.join(target, "lib")):
+            os.symlink("usr/lib", os.path.join(target, "lib"))
+        finish(target, package)
     return target, os.listdir(os.path.join(target, "lib", "modules"))[0]
+
+
+def file_of(target, release, name):
+    """Path of the kernel or of its configuration: beside the modules, or in /boot before Linux 7.2."""
+    beside = os.path.join(target, "lib", "modules", release, name)
+    return beside if os.path.exists(beside) else os.path.join(target, "boot", f"{name}-{release}")
 
 
 def uncompressed(target, release):
@@ -70,7 +120,7 @@ def uncompressed(target, release):
     path = os.path.join(target, "vmlinux")
     if os.path.exists(path):
         return path
-    with open(os.path.join(target, "boot", "vmlinuz-" + release), "rb") as file:
+    with open(file_of(target, release, "vmlinuz"), "rb") as file:
         image = file.read()
     offset, length = struct.unpack_from("<II", image, 0x248)
     start = (image[0x1F1] + 1) * 512 + offset
