@@ -4,7 +4,8 @@
 Under detect both let it pass, and tell the same.
 Usage: bpf_refuse.py [--expect MECHANISM]. Needs root. A program that may not, and its twin that may, under
 --backend=notify and --backend=auto; --expect lsm or fmod_ret: `doctor` must name that mechanism, and it must have
-refused. What doctor says that the kernel refuses, the kernel must have refused.
+refused. --expect none: the kernel must not be asked to judge. What doctor says that the kernel refuses, the kernel
+must have refused.
 """
 
 import argparse
@@ -195,14 +196,28 @@ def check(setting, expected):
         yield f"doctor says that the kernel refuses {in_kernel}, it refused {refused} calls"
 
 
+def check_refusal(setting):
+    """Where the kernel passes programs over, it must not be asked to judge; what is wrong."""
+    kernel = sorted(right for right, mechanism in mechanisms().items() if "bpf" in mechanism)
+    if kernel:
+        yield f"doctor says that the kernel does something about {kernel}"
+    code, _, err = harness.run([harness.libguard_binary(), "run", "--backend", "bpf", "--policy", setting.path("denied.yaml"), "--app",
+                                setting.path("application"), "--", "/bin/true"], harness.Account(as_user=False), "/")
+    if code == 0 or "passes programs on system calls over" not in err:
+        yield f"--backend bpf: code {code}: {err.strip()[-300:]}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--expect", choices=["lsm", "fmod_ret"])
+    parser.add_argument("--expect", choices=["lsm", "fmod_ret", "none"])
     arguments = parser.parse_args()
     if os.geteuid() != 0:
         raise harness.Broken("the kernel's programs need root")
     setting = Setting()
-    wrong = [*check_detect(setting), *check(setting, arguments.expect), *check_kill(setting, arguments.expect)]
+    if arguments.expect == "none":
+        wrong = [*check_refusal(setting), *check(setting, None), *check_kill(setting, None)]
+    else:
+        wrong = [*check_detect(setting), *check(setting, arguments.expect), *check_kill(setting, arguments.expect)]
     for line in wrong:
         print("FAIL  " + line)
     print("bpf_refuse: " + ("failed" if wrong else "same answers, same events"))

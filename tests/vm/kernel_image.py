@@ -26,7 +26,7 @@ mkdir -p /root/dev/pts /root/dev/shm
 mount -t devpts devpts /root/dev/pts; mount -t tmpfs tmpfs /root/dev/shm; mount -t tmpfs tmpfs /root/run
 mount -t tmpfs tmpfs /root/tmp
 mount -t bpf bpf /root/sys/fs/bpf; mount -t cgroup2 cgroup2 /root/sys/fs/cgroup
-mount -t securityfs securityfs /root/sys/kernel/security
+mount -t securityfs securityfs /root/sys/kernel/security; mount -t debugfs debugfs /root/sys/kernel/debug
 cp /command.sh /root/run/command.sh
 setsid chroot /root /bin/bash /run/command.sh >/dev/ttyS0 2>&1 </dev/null
 echo $? >/dev/ttyS2

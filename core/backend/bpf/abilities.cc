@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "core/backend/bpf/kernel_side.h"
+#include "core/backend/bpf/preemption.h"
 #include "core/backend/notify/traits.h"
 
 namespace libguard {
@@ -64,13 +65,18 @@ void keep_refusable(RightSet& rights, std::vector<HookKind>& kinds) {
 
 KernelReport examine_kernel_side() {
   KernelReport report;
-  report.hooks = probe_hooks();
-  auto kernel = KernelSide::load(report.hooks);
-  if (!kernel) {
-    report.error = kernel.error();
-    report.hooks.assign(hooks().size(), HookKind::kNone);
+  report.hooks.assign(hooks().size(), HookKind::kNone);
+  if (Status whole = sees_every_call(preemption_facts()); !whole) {
+    report.error = whole.error();
     return report;
   }
+  std::vector<HookKind> probed = probe_hooks();
+  auto kernel = KernelSide::load(probed);
+  if (!kernel) {
+    report.error = kernel.error();
+    return report;
+  }
+  report.hooks = std::move(probed);
   report.loads = true;
   prove_hooks(**kernel, report.hooks);
   const std::vector<Outcome> all(LG_MAX_RIGHTS, Outcome::kNotify);

@@ -12,6 +12,7 @@
 
 #include "core/backend/bpf/abilities.h"
 #include "core/backend/bpf/hooks.h"
+#include "core/backend/bpf/preemption.h"
 #include "core/backend/walk/python_offsets.h"
 
 namespace libguard {
@@ -44,6 +45,7 @@ bool fill_pushed(const lg_hello& hello, lg_image* image) {
 
 Result<std::unique_ptr<BpfCompanion>> BpfCompanion::make(BpfOptions options, Handler& handler) {
   if (Status may = KernelSide::permitted(); !may) return tl::unexpected(may.error());
+  if (Status whole = sees_every_call(preemption_facts()); !whole) return tl::unexpected(whole.error());
   std::vector<HookKind> kinds;
   if (options.refuse) {
     kinds = probe_hooks();

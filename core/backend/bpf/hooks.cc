@@ -30,6 +30,7 @@
 #include <fstream>
 
 #include "core/backend/bpf/kernel_side.h"
+#include "core/backend/bpf/preemption.h"
 
 namespace libguard {
 
@@ -182,12 +183,13 @@ std::vector<HookKind> probe_hooks() {
   btf* kernel = btf__load_vmlinux_btf();
   if (kernel == nullptr) return kinds;
   const bool active = lsm_active();
+  const bool may_skip = is_preemptible(preemption_facts());  // fmod_ret, of whatever release; LSM programs are not
   const int cgroup = open_root_cgroup();
   for (size_t i = 0; i < kinds.size(); i++) {
     const std::string name = hooks()[i].name;
     if (active && loads(kernel, ("bpf_lsm_" + name).c_str(), BPF_LSM_MAC))
       kinds[i] = HookKind::kLsm;
-    else if (loads(kernel, ("security_" + name).c_str(), BPF_MODIFY_RETURN))
+    else if (!may_skip && loads(kernel, ("security_" + name).c_str(), BPF_MODIFY_RETURN))
       kinds[i] = HookKind::kModifyReturn;
     else if (hooks()[i].in_cgroups && cgroup >= 0 && loads_in_cgroup(cgroup))
       kinds[i] = HookKind::kCgroup;
