@@ -120,6 +120,7 @@ void Deviations::report_tamper(const Tamper& tamper, const std::string& executab
     event.grant.clear();
     event.message =
         tamper.path.empty() ? std::string(tamper.what) : std::string(tamper.what) + ": " + std::string(tamper.path);
+    if (!tamper.detail.empty()) event.message += " (first " + std::string(tamper.detail) + ")";
     event.id = event_id(event);
     found = kinds_.emplace(std::move(key), std::move(kind)).first;
     if (options_.on_event) options_.on_event(found->second.event);

@@ -61,6 +61,7 @@ struct ProgramBirth {
   std::vector<std::string> arguments;
   bool foreign_environment;  // LD_PRELOAD, LD_AUDIT or LD_LIBRARY_PATH unlike the guard's
   bool language_runtime;     // recognised runtime: {startup} until its hello
+  bool bytecode_elsewhere;   // told by who started it: bytecode lies in a directory of its own
   uint32_t parent_program;   // program that exec'ed it; kNoProgram for the first one
 };
 
@@ -77,8 +78,9 @@ struct Tamper {
   int nr;                     // system call number
   const lg_subject* subject;  // who was there; valid, as `reader`, during Handler::on_tamper
   FrameReader* reader;
-  std::string_view what;  // "marker call from outside the client", "signal to the supervisor", …
-  std::string_view path;  // of a protected file; else empty
+  std::string_view what;      // "marker call from outside the client", "signal to the supervisor", …
+  std::string_view path;      // of a protected file; else empty
+  std::string_view detail{};  // for the message; attempts that differ only in it count as one
 };
 inline constexpr uint32_t kNoProgram = ~0u;
 

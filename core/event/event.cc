@@ -41,6 +41,7 @@ std::string event_id(const Event& event) {
   // '\0' parts fields, so that no two different events have the same text.
   std::string text = event.library_purl + '\0' + event.right_name;
   for (const EventFrame& frame : event.stack) text += '\0' + frame.purl + '\0' + frame.frame;
+  if (event.role == kTamperRole) text += '\0' + event.message;  // what was tried, which the right does not tell
   return sha256_hex(text).substr(0, 12);
 }
 
@@ -72,7 +73,9 @@ std::string to_text_line(const Event& event) {
   }
   std::string done = event.action == "deny" ? "denied" : event.action == "kill" ? "killed" : "would deny";
   std::string text = done + " " + printable(event.right_name, 80) + " (" + printable(event.right_group, 40) + ") by " +
-                     culprits_text(event) + "; caller " + printable(event.caller, 120);
+                     culprits_text(event);
+  if (event.role == kTamperRole) text += ": " + printable(event.message, 200);
+  text += "; caller " + printable(event.caller, 120);
   if (!event.stack.empty()) text += "; stack " + stack_text(event);
   if (event.count > 1) text += "; " + std::to_string(event.count) + " times";
   return text + " [" + event.id + "]";

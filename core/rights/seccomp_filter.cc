@@ -8,7 +8,6 @@
 #include "core/rights/seccomp_filter.h"
 
 #include <linux/audit.h>
-#include <linux/seccomp.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -20,7 +19,8 @@
 namespace libguard {
 namespace {
 
-constexpr uint32_t kX32Bit = 0x40000000;
+constexpr uint32_t kNoEntry = 2 * kX32Bit;           // no number of any entry; -1 is what debuggers skip a call with
+constexpr uint32_t kExit32 = 1, kExitGroup32 = 252;  // of the 32-bit table
 
 // Calls whose registers decide and that programs make often: found before the tree.
 constexpr uint32_t kHotCalls[] = {LG_NR_mmap, LG_NR_mprotect, LG_NR_openat, LG_NR_fcntl, LG_NR_ioctl, LG_NR_sendto};
@@ -50,6 +50,7 @@ class FilterMaker {
   std::optional<Outcome> constant_outcome(uint32_t nr) const;
   bool is_hot(uint32_t nr) const;
   std::vector<Leaf> leaves() const;
+  void entry_32();
   void prologue();
   void tree(const std::vector<Leaf>& leaves, size_t low, size_t high);
   void call(uint32_t nr);
@@ -100,17 +101,34 @@ std::vector<FilterMaker::Leaf> FilterMaker::leaves() const {
   return leaves;
 }
 
+// The supervisor refuses what is notified here; without one the kernel does (ENOSYS). What asks for its end gets it.
+void FilterMaker::entry_32() {
+  const Label intel = program_.new_label(), ends = program_.new_label();
+  program_.jump_if_equal(AUDIT_ARCH_I386, intel);
+  program_.answer(SECCOMP_RET_KILL_PROCESS);
+  program_.place(intel);
+  program_.load(offsetof(seccomp_data, nr));
+  program_.jump_if_equal(kExit32, ends);
+  program_.jump_if_equal(kExitGroup32, ends);
+  program_.answer(SECCOMP_RET_USER_NOTIF);
+  program_.place(ends);
+  program_.answer(SECCOMP_RET_KILL_PROCESS);
+}
+
 void FilterMaker::prologue() {
-  const Label native = program_.new_label(), foreign = program_.new_label(), known = program_.new_label();
-  const Label allowed = program_.new_label(), judged = program_.new_label();
+  const Label native = program_.new_label(), x32 = program_.new_label(), known = program_.new_label();
+  const Label allowed = program_.new_label(), judged = program_.new_label(), no_entry = program_.new_label();
   program_.load(offsetof(seccomp_data, arch));
   program_.jump_if_equal(AUDIT_ARCH_X86_64, native);
-  program_.answer(SECCOMP_RET_KILL_PROCESS);
+  entry_32();
   program_.place(native);
   program_.load(offsetof(seccomp_data, nr));
-  program_.jump_if_at_least(kX32Bit, foreign);
+  program_.jump_if_at_least(kX32Bit, x32);
   program_.jump(known);
-  program_.place(foreign);
+  program_.place(x32);
+  program_.jump_if_at_least(kNoEntry, no_entry);
+  program_.answer(SECCOMP_RET_USER_NOTIF);
+  program_.place(no_entry);
   program_.answer(SECCOMP_RET_ERRNO | ENOSYS);
   program_.place(known);
   for (uint32_t nr = 0; nr < LG_NUMBERS; nr++)
@@ -222,5 +240,9 @@ Result<std::vector<sock_filter>> FilterMaker::make() {
 }  // namespace
 
 Result<std::vector<sock_filter>> make_filter(const FilterOptions& options) { return FilterMaker(options).make(); }
+
+bool is_native_entry(const seccomp_data& call) {
+  return call.arch == AUDIT_ARCH_X86_64 && static_cast<uint32_t>(call.nr) < kX32Bit;
+}
 
 }  // namespace libguard

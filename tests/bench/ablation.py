@@ -87,7 +87,7 @@ class Row:
 
     def count_attack(self, victim, made, events):
         (self.through if made else self.refused).append(victim.name)
-        if not made and (victim.quiet or attack_corpus.right_event(victim, events)):
+        if not made and attack_corpus.right_event(victim, events):
             self.named.append(victim.name)
 
     def plain(self):

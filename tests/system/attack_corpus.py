@@ -4,8 +4,7 @@
 Usage: attack_corpus.py [--python PATH]... [--backend NAME] [--door NAME] [--as-user] [--only NAME,...] [--unguarded]
 For each victim: record benign work and the twin, `policy new`, then the attack and the twin under `enforce`. Refused
 means: no marker, the process alive to the end, and an event with the expected culprit, caller and right. The column
-"by" says who refused that call: notify (a marker call counts), a hook of the kernel, or the filter, which tells nobody;
-or nobody, where nothing comes of it.
+"by" says who refused that call: notify (a marker call counts) or a hook of the kernel.
 """
 
 import argparse
@@ -148,7 +147,7 @@ class Corpus:
     def refused_by(self, victim, event):
         """Who refused the call of an event: whoever the run's summary shows to have been asked."""
         if not event:
-            return "-" if not victim.quiet else "filter" if victim.may_die else "nobody"
+            return "-"
         if self.detached or "nr" not in event["right"]:
             return "notify"
         with open(summary_of(os.path.join(self.work, victim.name, "attack.events.jsonl")), encoding="utf-8") as file:
@@ -190,9 +189,9 @@ def judge_attack(victim, code, made, output, events):
         return "" if made else "closed: an open hole no longer succeeds"
     if made:
         return "GOT THROUGH"
-    if not victim.may_die and (code != 0 or "alive to the end" not in output):
+    if code != 0 or "alive to the end" not in output:
         return f"refused, but the process ended with {code}: {output.strip()[-200:]}"
-    if not right_event(victim, events) and not victim.quiet:
+    if not right_event(victim, events):
         seen = "; ".join(harness.tell_event(event) for event in events[:3])
         return "refused, but not named: " + (seen or "no event")
     return ""

@@ -41,6 +41,9 @@ TEST_F(NotifyTest, ForeignEntriesAreClosed) {
     return group_of(call.right) == LG_GROUP_KERNEL ? Decision{Decision::kRefuse, EPERM} : Decision{};
   };
   EXPECT_EQ(guest({"foreign"}), 0);
+  const std::vector<std::string> entries = {"a system call by the x32 entry", "a system call by the x32 entry",
+                                            "a system call by the 32-bit entry (int 0x80)"};
+  EXPECT_EQ(guard.tampers, entries);
 }
 
 TEST_F(NotifyTest, ForgedMarkerCallsAreRefused) {

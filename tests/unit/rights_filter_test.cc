@@ -138,10 +138,36 @@ uint32_t answer_of(int nr, uint32_t arch, uint64_t first = 0) {
 }
 
 TEST(Filter, LetsNoOtherArchitectureIn) {
-  EXPECT_EQ(answer_of(SYS_read, AUDIT_ARCH_I386), SECCOMP_RET_KILL_PROCESS);
   EXPECT_EQ(answer_of(SYS_read, AUDIT_ARCH_AARCH64), SECCOMP_RET_KILL_PROCESS);
-  EXPECT_EQ(answer_of(SYS_read | 0x40000000, AUDIT_ARCH_X86_64), SECCOMP_RET_ERRNO | ENOSYS);
+  EXPECT_EQ(answer_of(1, AUDIT_ARCH_I386), SECCOMP_RET_KILL_PROCESS);
+  EXPECT_EQ(answer_of(252, AUDIT_ARCH_I386), SECCOMP_RET_KILL_PROCESS);
   EXPECT_EQ(answer_of(-1, AUDIT_ARCH_X86_64), SECCOMP_RET_ERRNO | ENOSYS);
+  EXPECT_EQ(answer_of(SYS_read | static_cast<int>(0x80000000), AUDIT_ARCH_X86_64), SECCOMP_RET_ERRNO | ENOSYS);
+}
+
+// Of the calls by other entries none passes and none is left without an event, also those of numbers that are always
+// allowed by the native one.
+TEST(Filter, NotifiesEveryCallByAnotherEntry) {
+  for (int nr = 0; nr < 600; nr++) {
+    if (nr != 1 && nr != 252) {
+      EXPECT_EQ(answer_of(nr, AUDIT_ARCH_I386), SECCOMP_RET_USER_NOTIF) << nr;
+    }
+    EXPECT_EQ(answer_of(nr | static_cast<int>(kX32Bit), AUDIT_ARCH_X86_64), SECCOMP_RET_USER_NOTIF) << nr;
+  }
+  EXPECT_EQ(answer_of(-1, AUDIT_ARCH_I386), SECCOMP_RET_USER_NOTIF);
+}
+
+TEST(Filter, TellsTheNativeEntryFromTheOthers) {
+  const auto native = [](uint32_t nr, uint32_t arch) {
+    seccomp_data call{};
+    call.nr = static_cast<int>(nr);
+    call.arch = arch;
+    return is_native_entry(call);
+  };
+  EXPECT_TRUE(native(SYS_read, AUDIT_ARCH_X86_64));
+  EXPECT_TRUE(native(kX32Bit - 1, AUDIT_ARCH_X86_64));
+  EXPECT_FALSE(native(kX32Bit | SYS_read, AUDIT_ARCH_X86_64));
+  EXPECT_FALSE(native(SYS_read, AUDIT_ARCH_I386));
 }
 
 TEST(Filter, NotifiesMarkersAndBirthsWhateverTheOptionsSay) {

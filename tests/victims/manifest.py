@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lists all victims with what must come of them, read from the first line of each file in shapes/.
 
-A first line is pairs of key and value: culprit, caller, right (alternatives joined by '|'; `none`: nothing is refused
-because nothing comes of it; `any`), twin (same, own, none), and where needed uses (what the application does with the
-result), hole (yes: stays open, success is expected), needs (x32), ends (any: the process may die).
+A first line is pairs of key and value: culprit, caller, right (alternatives joined by '|'; `none`: an open hole; `any`), twin (same, own, none), and where needed uses (what the application does with the
+result), hole (yes: stays open, success is expected), needs (x32).
 Run as a program it prints the table.
 """
 
@@ -11,7 +10,7 @@ import dataclasses
 import os
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-KEYS = {"culprit", "caller", "right", "twin", "uses", "hole", "needs", "ends"}
+KEYS = {"culprit", "caller", "right", "twin", "uses", "hole", "needs"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +24,6 @@ class Victim:
     uses: str = ""
     hole: bool = False
     needs: str = ""
-    may_die: bool = False
-
-    @property
-    def quiet(self):
-        """May it fail without a refused call?"""
-        return "none" in self.culprits
 
 
 def read_victim(path):
@@ -51,7 +44,6 @@ def read_victim(path):
         uses=pairs.get("uses", ""),
         hole=pairs.get("hole") == "yes",
         needs=pairs.get("needs", ""),
-        may_die=pairs.get("ends") == "any",
     )
 
 

@@ -29,6 +29,13 @@ uint64_t low64(const uint8_t nonce[16]) {
   return low;
 }
 
+// Python keeps "mod.cpython-311.pyc" in __pycache__ beside the source, or somewhere else if told so.
+bool is_bytecode_elsewhere(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  return slash != std::string_view::npos && path.find(".cpython-", slash) != std::string_view::npos &&
+         !path.substr(0, slash).ends_with("/__pycache__");
+}
+
 }  // namespace
 
 Channel::Channel(Tasks& tasks, Subjects& subjects, Handler& handler, NotifyCounters& counters, Companion* companion,
@@ -103,7 +110,13 @@ int64_t Channel::resolve(Thread& thread, uint64_t address) {
   if (asked.length && !process.memory->read(asked.path, path.data(), path.size())) return -EFAULT;
   const bool is_file = asked.kind != LG_RESOLVE_FROZEN && asked.kind != LG_RESOLVE_COMMAND;
   if (is_file && (path.empty() || path[0] != '/')) path = read_proc_link(thread.tid, "cwd") + "/" + path;
-  return static_cast<int64_t>(handler_.resolve(process.program->index, asked.kind, path, {asked.device, asked.inode}));
+  const uint64_t answer = handler_.resolve(process.program->index, asked.kind, path, {asked.device, asked.inode});
+  // The client leaves such a file alone. Where nobody who started the program asked for it, somebody inside did.
+  if (asked.kind == LG_RESOLVE_BYTECODE && !LG_RESOLVED_TRUSTED(answer) && is_bytecode_elsewhere(path) &&
+      !process.program->bytecode_elsewhere)
+    subjects_.tell_tamper(thread, Right{LG_RIGHT_OPENAT_READ}, -1,
+                          "bytecode from elsewhere than beside its source; the source was taken", {}, path);
+  return static_cast<int64_t>(answer);
 }
 
 Channel::Answer Channel::operation(Thread& thread, const seccomp_data& call) {

@@ -7,6 +7,7 @@
 #include "core/backend/notify/notify_backend.h"
 
 #include <errno.h>
+#include <linux/audit.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -238,8 +239,9 @@ void NotifyBackend::handle(const seccomp_notif& call) {
   current_ = call.id;
   has_subject_ = false;
   const auto tid = static_cast<pid_t>(call.pid);
-  if (filter_ && filter_->makes(tid, call.data)) return answered(listener_->pass(call.id));
-  if (call.data.nr == SYS_set_robust_list) return handle_robust_list(call);
+  const bool native = is_native_entry(call.data);
+  if (native && filter_ && filter_->makes(tid, call.data)) return answered(listener_->pass(call.id));
+  if (native && call.data.nr == SYS_set_robust_list) return handle_robust_list(call);
   Thread* thread = tasks_.find(tid);
   if (!thread) thread = tasks_.meet(tid);
   if (thread && !thread->process->execs.empty()) thread = tasks_.settle_exec(*thread);
@@ -250,6 +252,7 @@ void NotifyBackend::handle(const seccomp_notif& call) {
     return;
   }
   if (!thread->process->vforks.empty()) tasks_.end_vfork(*thread);
+  if (!native) return refuse_entry(*thread, call);
   if (thread->process->program->door) return handle_door(*thread, call);
   if (call.data.nr == SYS_prctl && static_cast<uint32_t>(call.data.args[0]) == LG_PRCTL)
     return handle_marker(*thread, call);
@@ -261,6 +264,18 @@ void NotifyBackend::handle_robust_list(const seccomp_notif& call) {
   if (tasks_.on_robust_list(tid, call.data.args[0])) return answered(listener_->pass(call.id));
   Thread* thread = tasks_.find(tid);
   if (thread) tamper(*thread, call, "a second robust list", {});
+}
+
+// By the 32-bit and x32 entries nothing passes, whoever calls: their numbers and registers are not those that are
+// judged.
+void NotifyBackend::refuse_entry(Thread& thread, const seccomp_notif& call) {
+  const bool x32 = call.data.arch == AUDIT_ARCH_X86_64;
+  const uint32_t nr = static_cast<uint32_t>(call.data.nr) & ~kX32Bit;
+  const bool named = x32 && nr < LG_RIGHT_NO_CALL;  // as the native call of the same number
+  subjects_.tell_tamper(thread, Right{static_cast<uint16_t>(named ? nr : LG_RIGHT_NO_CALL)},
+                        named ? static_cast<int>(nr) : -1,
+                        x32 ? "a system call by the x32 entry" : "a system call by the 32-bit entry (int 0x80)", {});
+  answered(listener_->refuse(call.id, ENOSYS));
 }
 
 void NotifyBackend::settle_shield() {

@@ -75,6 +75,7 @@ class NotifyBackend {
   void handle(const seccomp_notif& call);
   void handle_known(Thread& thread, const seccomp_notif& call);
   void handle_robust_list(const seccomp_notif& call);
+  void refuse_entry(Thread& thread, const seccomp_notif& call);
   void settle_shield();
   void handle_marker(Thread& thread, const seccomp_notif& call);
   void handle_door(Thread& thread, const seccomp_notif& call);

@@ -44,6 +44,15 @@ std::string invoked_path(pid_t pid, const std::string& name, const std::vector<s
   return {};
 }
 
+// -X pycache_prefix=DIR or -Xpycache_prefix=DIR among the interpreter's own options, or the variable.
+bool bytecode_elsewhere(const std::vector<std::string>& arguments, const std::vector<std::string>& environment) {
+  if (!value_of(environment, "PYTHONPYCACHEPREFIX").empty()) return true;
+  return std::any_of(arguments.begin(), arguments.end(), [](std::string_view argument) {
+    if (argument.starts_with("-X")) argument.remove_prefix(2);
+    return argument.starts_with("pycache_prefix=");
+  });
+}
+
 }  // namespace
 
 bool Tasks::foreign_environment(pid_t pid) {
@@ -71,6 +80,7 @@ ProgramBirth Tasks::describe(const Process& process, uint32_t parent) {
   if (birth.invoked_as.empty()) birth.invoked_as = birth.executable;
   birth.foreign_environment = foreign_environment(process.pid);
   birth.language_runtime = is_language_runtime(process.pid);
+  birth.bytecode_elsewhere = bytecode_elsewhere(birth.arguments, environment);
   return birth;
 }
 
@@ -95,6 +105,7 @@ void Tasks::begin_program(Process& process, const ImageId& image, const LibraryS
   program->spawners = spawners;
   ProgramBirth birth = describe(process, parent);
   program->language_runtime = birth.language_runtime;
+  program->bytecode_elsewhere = birth.bytecode_elsewhere;
   if (!image.known() || birth.executable.empty()) counters_.unknown_images++;
   ProgramInfo info = handler_.on_program(birth);
   program->index = info.program;

@@ -31,7 +31,8 @@ struct Program {
   bool language_runtime = false;
   bool door = false;  // our own child between filter and first exec
   LibrarySet spawners;
-  bool greeted = false;  // said hello
+  bool bytecode_elsewhere = false;  // it was started with a directory of its own for bytecode
+  bool greeted = false;             // said hello
   lg_hello hello{};
   bool pushes() const { return greeted && hello.runtime != LG_RUNTIME_CPYTHON; }
   bool handles_breakpoints = false;  // its client does

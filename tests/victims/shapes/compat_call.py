@@ -1,4 +1,4 @@
-# culprit: none caller: none right: none twin: none ends: any
+# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: @kernel twin: none
 # SPDX-License-Identifier: Apache-2.0
 """A 32-bit system call from 64-bit code (int 0x80). Refused to everybody: no twin."""
 

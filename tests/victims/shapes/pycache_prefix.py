@@ -1,4 +1,4 @@
-# culprit: none caller: none right: none twin: own uses: call
+# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: openat:read twin: own uses: call
 # SPDX-License-Identifier: Apache-2.0
 """A hand-made bytecode file for a genuine module, found through sys.pycache_prefix."""
 

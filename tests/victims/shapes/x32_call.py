@@ -1,4 +1,4 @@
-# culprit: none caller: none right: none twin: none needs: x32 ends: any
+# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: mkdir twin: none needs: x32
 # SPDX-License-Identifier: Apache-2.0
 """A system call by its x32 number. Refused to everybody: no twin."""
 
