@@ -20,10 +20,27 @@ int trouble(const Error& error) {
   return kTrouble;
 }
 
+namespace {
+
+// `error`: of the last piece; 0 if it went well.
+int outcome(int error, int code) {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  if (error == 0) error = errno;  // 0: an earlier piece was lost
+  std::string what = "cannot write to standard output";
+  if (error != 0) what += std::string(": ") + std::strerror(error);
+  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  std::clearerr(stdout);
+  return trouble({Code::kIo, what, full ? "free space on that disk" : "is that disk full, or nobody left to read?"});
+}
+
+}  // namespace
+
+int printed(int code) { return outcome(0, code); }
+
 int answer(const std::string& text, int code) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return code;
-  return trouble({Code::kIo, std::string("cannot write to standard output: ") + std::strerror(errno),
-                  "is the reader of the pipe still there?"});
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  return outcome(written ? 0 : errno, code);
 }
 
 int answer_to(const std::string& path, const std::string& text, int code) {

@@ -18,6 +18,8 @@ namespace libguard {
 enum Answer { kYes = 0, kNo = 1, kTrouble = 2 };
 
 int trouble(const Error& error);
+// All that was printed must have arrived: `code`, or the trouble. Asked once a verb has printed its last.
+int printed(int code);
 // Writes to stdout; answers `code`.
 int answer(const std::string& text, int code);
 // Writes to the file, or to stdout if it is "" or "-"; answers `code`.

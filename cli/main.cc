@@ -4,6 +4,8 @@
 // Way:     what the user types -> one verb.
 // Thread:  main thread.
 // Failure: wrong words: one line with "did you mean", exit 125 for record and run, 2 for the verbs that answer.
+#include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -12,13 +14,14 @@
 #include <string>
 #include <vector>
 
+#include "cli/answer.h"
 #include "cli/verbs.h"
 #include "core/base/text.h"
 
 namespace libguard {
 namespace {
 
-constexpr int kWrapperTrouble = 125, kQuestionTrouble = 2;
+constexpr int kWrapperTrouble = 125, kQuestionTrouble = kTrouble;
 
 int g_memory_status = kQuestionTrouble;
 
@@ -32,6 +35,22 @@ int g_memory_status = kQuestionTrouble;
 }
 
 bool is_wrapper(const std::string& verb) { return verb == "run" || verb == "record" || verb == "supervise"; }
+
+// A descriptor 0, 1 or 2 that is closed would become the next file that is opened, and messages would go into it. The
+// guarded program finds it closed as before.
+void hold_standard_descriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", (fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+}
+
+// Beyond the limit of file sizes a write shall fail, not end a supervisor. Handlers do not outlive exec.
+void survive_file_size_limit() {
+  struct sigaction action {};
+  if (::sigaction(SIGXFSZ, nullptr, &action) != 0 || action.sa_handler == SIG_IGN) return;
+  action.sa_handler = [](int) {};
+  action.sa_flags = SA_RESTART;
+  ::sigaction(SIGXFSZ, &action, nullptr);
+}
 
 // Everything behind the first "--" belongs to the guarded program.
 std::vector<std::string> take_command(int* argc, char** argv) {
@@ -64,6 +83,18 @@ std::vector<std::string> verb_names(const CLI::App* app) {
   return names;
 }
 
+bool is_short_option(const CLI::App* app, const std::string& word) {
+  for (const CLI::Option* option : app->get_options())
+    for (const std::string& name : option->get_snames())
+      if (word == "-" + name) return true;
+  return false;
+}
+
+// "libguard policy new"
+std::string full_name(const CLI::App* verb) {
+  return verb->get_parent() == nullptr ? verb->get_name() : full_name(verb->get_parent()) + " " + verb->get_name();
+}
+
 // The first word that nobody understood, for "did you mean".
 std::string stray_word(int argc, char** argv, const CLI::App* verb, const std::vector<std::string>& known) {
   for (int i = 1; i < argc; i++) {
@@ -72,7 +103,7 @@ std::string stray_word(int argc, char** argv, const CLI::App* verb, const std::v
     bool is_option = word.rfind("-", 0) == 0;
     bool is_verb = !is_option && (verb->get_parent() == nullptr || !verb_names(verb).empty());
     if (!is_option && (!is_verb || word == verb->get_name())) continue;
-    bool fits = false;
+    bool fits = is_short_option(verb, word);
     for (const std::string& name : known) fits = fits || name == word;
     if (!fits) return word;
   }
@@ -84,14 +115,17 @@ int explain_parse_error(const CLI::App& app, const CLI::ParseError& error, int a
   bool inner = verb->get_parent() == nullptr || !verb_names(verb).empty();
   std::vector<std::string> known = inner ? verb_names(verb) : option_names(verb);
   std::string word = stray_word(argc, argv, verb, known);
-  std::string verb_text = verb == &app ? "libguard" : "libguard " + verb->get_name();
-  std::string hint = word.empty() ? "see " + verb_text + " --help" : did_you_mean(word, known);
+  std::string hint = word.empty() ? "see " + full_name(verb) + " --help" : did_you_mean(word, known);
+  if (word.empty() && is_wrapper(verb->get_name()) && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
+    hint = "the command stands behind '--': " + full_name(verb) + " [OPTIONS] -- CMD ARGUMENTS";
   std::fprintf(stderr, "libguard: %s\nhint: %s\n", error.what(), hint.c_str());
   return is_wrapper(verb->get_name()) ? kWrapperTrouble : kQuestionTrouble;
 }
 
 int run(int argc, char** argv) {
   std::set_new_handler(out_of_memory);
+  hold_standard_descriptors();
+  survive_file_size_limit();
   std::vector<std::string> command = take_command(&argc, argv);
   CLI::App app{"Gives every library inside a process its own rights to make system calls.", "libguard"};
   app.set_version_flag("--version", "libguard " LIBGUARD_VERSION);
@@ -115,18 +149,19 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& error) {
-    return app.exit(error);
+    return printed(app.exit(error));
   } catch (const CLI::CallForAllHelp& error) {
-    return app.exit(error);
+    return printed(app.exit(error));
   } catch (const CLI::CallForVersion& error) {
-    return app.exit(error);
+    return printed(app.exit(error));
   } catch (const CLI::ParseError& error) {
     return explain_parse_error(app, error, argc, argv);
   }
   for (const Verb& verb : verbs) {
     if (!verb.app->parsed() || !verb.app->get_subcommands().empty()) continue;
     if (is_wrapper(verb.app->get_name())) g_memory_status = kWrapperTrouble;
-    return verb.run();
+    const int code = verb.run();
+    return is_wrapper(verb.app->get_name()) || code == kQuestionTrouble ? code : printed(code);
   }
   return kQuestionTrouble;
 }

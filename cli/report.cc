@@ -6,21 +6,15 @@
 // Failure: an input that cannot be read or an output that cannot be written: one line with a hint, exit 2.
 #include "core/emit/report.h"
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <memory>
 #include <optional>
 
-#include "cli/guard_flags.h"
+#include "cli/answer.h"
 #include "cli/verbs.h"
-#include "core/base/file.h"
 #include "core/base/text.h"
 
 namespace libguard {
 namespace {
-
-constexpr int kTrouble = 2;
 
 struct ReportFlags {
   std::string profile, policy, events, output, format;
@@ -37,11 +31,6 @@ constexpr Format kFormats[] = {{"html", ".html", render_heatmap},
                                {"json", ".json", render_json},
                                {"csv", ".csv", render_csv}};
 
-int complain(const Error& error) {
-  print_error(error);
-  return kTrouble;
-}
-
 // --format, else the ending of the output's name, else html for a file and text for the terminal.
 Result<const Format*> chosen_format(const ReportFlags& flags) {
   std::string name = flags.json ? "json" : flags.format;
@@ -53,37 +42,33 @@ Result<const Format*> chosen_format(const ReportFlags& flags) {
     if (name.empty() && output.ends_with(format.ending)) return &format;
   }
   if (!name.empty()) return fail(Code::kInvalid, "report: unknown format '" + name + "'", did_you_mean(name, known));
-  return flags.output.empty() ? &kFormats[1] : &kFormats[0];
-}
-
-Status put(const ReportFlags& flags, const std::string& text) {
-  if (!flags.output.empty() && flags.output != "-") return write_file_atomically(flags.output, text);
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return {};
-  return fail(Code::kIo, std::string("cannot write to standard output: ") + std::strerror(errno),
-              "name a file with -o FILE");
+  const std::string file = flags.output.substr(flags.output.rfind('/') + 1);
+  if (const size_t dot = file.rfind('.'); dot != std::string::npos && dot > 0)
+    return fail(Code::kInvalid, "report: no format has the ending '" + file.substr(dot) + "'",
+                "use .html, .txt, .json or .csv, or say --format");
+  return flags.output.empty() || flags.output == "-" ? &kFormats[1] : &kFormats[0];
 }
 
 int run_report(const ReportFlags& flags) {
   Result<const Format*> format = chosen_format(flags);
-  if (!format) return complain(format.error());
+  if (!format) return trouble(format.error());
   Result<Profile> profile = load_profile(flags.profile);
-  if (!profile) return complain(profile.error());
+  if (!profile) return trouble(profile.error());
   std::optional<Rules> rules;
   if (!flags.policy.empty()) {
     Result<Rules> loaded = Rules::load(flags.policy);
-    if (!loaded) return complain(loaded.error());
+    if (!loaded) return trouble(loaded.error());
     rules = std::move(*loaded);
   }
   ReportInput input{*profile, rules ? &*rules : nullptr, {}, flags.profile.substr(flags.profile.rfind('/') + 1)};
   if (!flags.events.empty()) {
     Result<std::vector<Event>> events = load_events(flags.events);
-    if (!events) return complain(events.error());
+    if (!events) return trouble(events.error());
     input.events = std::move(*events);
   }
   Result<std::string> text = (*format)->render(input);
-  if (!text) return complain(text.error());
-  Status written = put(flags, *text);
-  return written ? 0 : complain(written.error());
+  if (!text) return trouble(text.error());
+  return answer_to(flags.output, *text, kYes);
 }
 
 }  // namespace

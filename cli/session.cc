@@ -83,8 +83,9 @@ Status check_output(const GuardFlags& flags) {
   if (flags.profile.empty())
     return fail(Code::kInvalid, "no place for the profile", "name it: libguard record -o app.profile.json -- CMD");
   struct stat there;
-  bool is_directory =
-      flags.profile.back() == '/' || (::stat(flags.profile.c_str(), &there) == 0 && S_ISDIR(there.st_mode));
+  const bool is_there = ::stat(flags.profile.c_str(), &there) == 0;
+  const bool is_directory = flags.profile.back() == '/' || (is_there && S_ISDIR(there.st_mode));
+  if (is_there && !is_directory && !S_ISREG(there.st_mode) && ::access(flags.profile.c_str(), W_OK) == 0) return {};
   // Made and removed: access() says yes where no file can be made, /proc for one.
   std::string probe = flags.profile + ".XXXXXX";
   int file = is_directory ? -1 : ::mkostemp(probe.data(), O_CLOEXEC);
@@ -246,10 +247,12 @@ void announce(Session& session, pid_t program) {
                                       [&backend] { backend.request_end(); });
 }
 
-// Final counts, profile, summary. False: the profile could not be written.
-bool conclude(Session& session) {
+// Final counts, profile, summary. `ran`: of a command that never ran nothing was learned, and an earlier profile stays.
+// False: the profile could not be written.
+bool conclude(Session& session, bool ran) {
   Guard::Summary summary = session.guard->finish(losses_of(session.backend->counters()));
   bool saved = true;
+  if (!ran) summary.profile.reset();
   if (summary.profile) {
     if (auto written = save_profile(*summary.profile, session.flags.profile); !written) {
       print_error(written.error());
@@ -310,9 +313,10 @@ int run_command(const GuardFlags& flags, const std::vector<std::string>& command
     child->go();
     session.backend->serve();
   }
-  bool saved = conclude(session);
+  const int error = child->exec_error();
+  bool saved = conclude(session, error == 0);
   int status = exit_status(session.backend->child_status());
-  if (int error = child->exec_error(); error != 0) {
+  if (error != 0) {
     std::fprintf(stderr, "libguard: cannot run %s: %s\nhint: is it the right name, and executable?\n",
                  command.front().c_str(), std::strerror(error));
     return status;
@@ -349,7 +353,7 @@ int supervise(int door_fd) {
   announce(session, door->pid());
   if (auto opened = door->ready(); !opened) return refuse_to_start(opened.error());
   session.backend->serve();
-  return conclude(session) ? 0 : kSessionFailed;
+  return conclude(session, true) ? 0 : kSessionFailed;
 }
 
 }  // namespace libguard

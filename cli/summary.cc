@@ -54,9 +54,10 @@ void print_summary(const Guard::Summary& summary, const GuardFlags& flags, const
                  summary.profile->observations.size(), static_cast<unsigned long long>(backend.calls()),
                  flags.profile.c_str());
   } else if (summary.deviations != 0) {
-    std::fprintf(stderr, "libguard: %llu deviations of %zu kinds%s%s\n",
-                 static_cast<unsigned long long>(summary.deviations), summary.kinds,
-                 flags.events.empty() ? "" : "; explain them: libguard explain ", flags.events.c_str());
+    std::fprintf(stderr, "libguard: %llu deviation%s of %zu kind%s%s%s\n",
+                 static_cast<unsigned long long>(summary.deviations), summary.deviations == 1 ? "" : "s", summary.kinds,
+                 summary.kinds == 1 ? "" : "s", flags.events.empty() ? "" : "; explain them: libguard explain ",
+                 flags.events.c_str());
   }
   if (!losses.empty()) std::fprintf(stderr, "libguard: not seen or lost:%s\n", losses.c_str());
 }

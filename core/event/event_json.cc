@@ -165,6 +165,12 @@ Result<std::vector<Event>> parse_events(std::string_view text_, std::string_view
 Result<std::vector<Event>> load_events(const std::string& path) {
   auto bytes = read_file(path);
   if (!bytes) return tl::unexpected(bytes.error());
+  const std::string_view head = std::string_view(*bytes).substr(0, 4096);
+  const bool is_profile = head.find("\"libguard-profile\"") != std::string_view::npos;
+  const size_t first = head.find_first_not_of(" \t\r\n");
+  if (is_profile || (first != std::string_view::npos && head[first] != '{'))
+    return fail(Code::kInvalid, path + (is_profile ? " is a profile, not events" : " holds no events"),
+                "events are what 'libguard run --events FILE' writes, one JSON object a line");
   return parse_events(*bytes, path);
 }
 

@@ -123,7 +123,7 @@ class Verbs(unittest.TestCase):
                 (("policy", "diff", "app.policy.yaml", "app.profile.json"), "not of one kind", "two profiles"),
                 (("policy", "explain", "app.policy.yaml", "pkg:pypi/urllib"), "holds the defaults", "pkg:pypi/urllib3"),
                 (("merge", "text.txt"), "text.txt: no JSON", "cut off"),
-                (("explain", "text.txt"), "text.txt:1", "")):
+                (("explain", "text.txt"), "text.txt holds no events", "one JSON object a line")):
             done = self.run_verb(*words, code=2)
             self.assertEqual(done.stdout, "", words)
             self.assertIn(what, done.stderr)
