@@ -33,13 +33,13 @@ TEST_F(NotifyTest, ThreadsInheritTheirMaker) {
     EXPECT_EQ(seen.subject.stack.flags, LG_STACK_PROGRAM);
   }
   EXPECT_GE(checked, 24u);
-  EXPECT_EQ(counters["unknown_makers"], 0u);
+  expect_known_makers();
 }
 
 TEST_F(NotifyTest, ManyThreadsAndBoundedMemory) {
   guard.keep = false;
   EXPECT_EQ(guest({"threads", "5000", "1"}), 0);
-  EXPECT_EQ(counters["unknown_makers"], 0u);
+  expect_known_makers();
   EXPECT_EQ(guest({"threads", "50", "100"}), 0);
   EXPECT_EQ(processes_left, 0u);
   EXPECT_EQ(threads_left, 0u);
@@ -48,14 +48,14 @@ TEST_F(NotifyTest, ManyThreadsAndBoundedMemory) {
 TEST_F(NotifyTest, ForksKeepTheProgram) {
   EXPECT_EQ(guest({"fork", "4"}), 0);
   EXPECT_EQ(guard.programs.size(), 1u);
-  EXPECT_EQ(counters["unknown_makers"], 0u);
+  expect_known_makers();
   for (const auto& seen : guard.seen) EXPECT_FALSE(LibrarySet(seen.subject.inherited).has(LibraryId::kUnknown));
 }
 
 TEST_F(NotifyTest, AnOrphanKeepsItsProgram) {
   EXPECT_EQ(guest({"orphan"}), 0);
   EXPECT_EQ(guard.programs.size(), 1u);
-  EXPECT_EQ(counters["unknown_makers"], 0u);
+  expect_known_makers();
 }
 
 TEST_F(NotifyTest, SpawnersGrowWithEveryExec) {
@@ -84,7 +84,7 @@ TEST_F(NotifyTest, VforkChildIsItsMakerUntilExec) {
     EXPECT_TRUE(LibrarySet(seen.subject.spawners).empty());
   }
   EXPECT_GE(execs, 2u);
-  EXPECT_EQ(counters["unknown_makers"], 0u);
+  expect_known_makers();
 }
 
 TEST_F(NotifyTest, AFailedExecChangesNothing) {
@@ -99,7 +99,7 @@ TEST_F(NotifyTest, ExecFromAThread) {
     EXPECT_EQ(guest({"exec-thread", NOTIFY_GUEST, "exit", "9"}), 9);
     ASSERT_EQ(guard.programs.size(), 2u);
   }
-  EXPECT_EQ(counters["unknown_makers"], 0u);
+  expect_known_makers();
 }
 
 TEST_F(NotifyTest, SecondRobustListIsRefused) {
@@ -116,7 +116,7 @@ TEST_F(NotifyTest, TheSameExecutableAgainIsANewProgram) {
 TEST_F(NotifyTest, DeathsWhileWaiting) {
   guard.keep = false;
   EXPECT_EQ(guest({"deaths", "500"}), 0);
-  EXPECT_EQ(counters["unknown_makers"], 0u);
+  expect_known_makers();
   EXPECT_EQ(processes_left, 0u);
 }
 
@@ -125,7 +125,7 @@ TEST_F(NotifyTest, TwoHundredProgramsPerSecond) {
   EXPECT_EQ(guest({"churn", "200", "5"}), 0);
   EXPECT_EQ(guard.programs.size(), 1001u);
   EXPECT_EQ(guard.exits.size(), 1001u);
-  EXPECT_EQ(counters["unknown_makers"], 0u);
+  expect_known_makers();
   EXPECT_GE(guard.ticks, 2);
 }
 
