@@ -8,7 +8,8 @@
  *
  * Each hook exists twice: for the BPF LSM, where it is among the active ones (lsm= of the boot line), and as
  * fmod_ret on the same security_ function, which needs no boot parameter. The loader takes one of them, and only those
- * hooks that the refused rights need: every hook costs every process of the machine.
+ * hooks that the refused rights need: every hook costs every process of the machine. Where the kernel lets the stubs of
+ * system calls be overridden, one program stands at those stubs that active LSM hooks do not answer for.
  */
 #ifndef LIBGUARD_BPF_DENY_H
 #define LIBGUARD_BPF_DENY_H
@@ -79,6 +80,16 @@ static __always_inline int lg_cgroup_answer(__u32 nr)
   if (counted)
     lg_count(counted, hook_denied);
   bpf_set_retval(refusal->error);
+  return 0;
+}
+
+/* The call is answered in place of its stub, which does not run. */
+static __always_inline int lg_override_answer(struct pt_regs *stub)
+{
+  int error = lg_hook_answer();
+
+  if (error)
+    bpf_override_return(stub, (__u64)(__s64)error);
   return 0;
 }
 

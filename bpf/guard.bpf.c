@@ -282,6 +282,13 @@ LG_HOOK(task_setscheduler)
 LG_HOOK(task_setrlimit)
 LG_HOOK(task_setioprio)
 
+/* At the stubs of the refused calls (core/backend/bpf/stubs). */
+SEC("?kprobe.multi")
+int lg_override(struct pt_regs *stub)
+{
+  return lg_override_answer(stub);
+}
+
 SEC("?cgroup/setsockopt")
 int lg_cgroup_socket_setsockopt(struct bpf_sockopt *option)
 {

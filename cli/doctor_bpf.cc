@@ -17,12 +17,15 @@ std::vector<Finding> examine_bpf(const KernelReport& kernel) {
                           " rights are seen in the kernel, the others by notify",
                       ""});
   std::string proved;
-  for (size_t i = 0; i < kernel.hooks.size(); i++)
-    if (kernel.hooks[i] != HookKind::kNone)
-      proved += (proved.empty() ? "" : " ") + hook_text(kernel.hooks[i], hooks()[i].name);
+  for (size_t i = 0; i < kernel.refusers.hooks.size(); i++)
+    if (kernel.refusers.hooks[i] != HookKind::kNone)
+      proved += (proved.empty() ? "" : " ") + hook_text(kernel.refusers.hooks[i], hooks()[i].name);
+  if (const size_t stubs = kernel.refusers.stubs.size(); stubs != 0)
+    proved += (proved.empty() ? "" : ", and by ") + std::string("override of the stubs of ") + std::to_string(stubs) +
+              " system calls";
   if (proved.empty())
     findings.push_back({Finding::kNote, "bpf refusing",
-                        "this kernel takes no LSM, fmod_ret or cgroup program: notify refuses",
+                        "this kernel takes no LSM, override, fmod_ret or cgroup program: notify refuses",
                         "a kernel with BPF trampolines can; see docs/kernel-support.md"});
   else
     findings.push_back({Finding::kGood, "bpf refusing",

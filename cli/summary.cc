@@ -24,6 +24,7 @@ Counters losses_of(const Counters& counters) {
                                                 "kernel_pushes_lost",
                                                 "kernel_refusals_lost",
                                                 "kernel_feeds_lost",
+                                                "kernel_passed_over",
                                                 "descriptors_lost",
                                                 "unknown_frames",
                                                 "faults",

@@ -198,7 +198,7 @@ def check_lifetime(work, expected):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--expect", choices=["lsm", "fmod_ret"])
+    parser.add_argument("--expect", choices=["lsm", "override", "fmod_ret"])
     arguments = parser.parse_args()
     if os.geteuid() != 0:
         raise harness.Broken("the kernel's programs need root")

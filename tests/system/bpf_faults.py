@@ -2,7 +2,7 @@
 """Many threads, many short programs, and storage that cannot be reached: what is denied stays denied, what was lost is told.
 
 Usage: bpf_faults.py GUEST [--expect MECHANISM] [--lossy CHURN]. Needs root. GUEST is tests/victims/native/fault_guest.c, built.
---expect lsm, fmod_ret or cgroup: the kernel must have refused by it. --lossy: only that storage cannot be reached, because CHURN
+--expect lsm, override, fmod_ret or cgroup: the kernel must have refused by it. --lossy: only that storage cannot be reached, because CHURN
 (storage_churn.cc, built) keeps it busy on a kernel that loses look-ups then (Linux 6.1 with preempt=full): some must have been
 lost, and told.
 """
@@ -69,7 +69,7 @@ def check(work, guest, arguments, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("guest")
-    parser.add_argument("--expect", choices=["lsm", "fmod_ret", "cgroup"])
+    parser.add_argument("--expect", choices=["lsm", "override", "fmod_ret", "cgroup"])
     parser.add_argument("--lossy", metavar="CHURN")
     options = parser.parse_args()
     if os.geteuid() != 0:

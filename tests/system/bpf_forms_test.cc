@@ -28,14 +28,10 @@
 #include <thread>
 #include <vector>
 
-#include "core/backend/bpf/kernel_side.h"
+#include "tests/system/bpf_refusing.h"
 
 namespace libguard {
 namespace {
-
-constexpr int kErrno = EHWPOISON;  // nothing else answers with it
-constexpr uint16_t kLibrary = 7;
-constexpr uint32_t kImage = 1;
 
 // What the forms act on, opened before anything is refused.
 struct Things {
@@ -232,30 +228,14 @@ bool may_be_called(int nr) {
   return kNever.count(nr) == 0;
 }
 
-class Forms : public ::testing::Test {
+class Forms : public Refusing {
  protected:
-  // Everything that hooks can refuse is refused to the library kLibrary.
-  void load(const KernelLimits& limits = {}) {
-    auto made = KernelSide::load(kinds_, limits);
-    ASSERT_TRUE(made) << made.error().what;
-    kernel_ = std::move(*made);
-    kernel_->refuse_everything(kLibrary, kErrno);
-    lg_image image{};
-    image.kind = LG_IMAGE_NATIVE;
-    image.library = kLibrary;
-    ASSERT_TRUE(kernel_->set_image(kImage, image));
-  }
-  static void SetUpTestSuite() {
-    kinds_ = probe_hooks();
-    auto made = KernelSide::load(kinds_);
-    ASSERT_TRUE(made) << made.error().what;
-    prove_hooks(**made, kinds_);
-  }
   void SetUp() override {
-    for (int nr : refusable_calls(kinds_)) claimed_.insert(nr);
+    const std::vector<int> known = hooked_calls();
+    for (int nr : refusable_calls(refusers_))
+      if (std::count(known.begin(), known.end(), nr)) claimed_.insert(nr);
     const size_t wanted = std::getenv("LIBGUARD_REFUSED_BY") ? 25 : 0;
     ASSERT_GE(claimed_.size(), wanted) << "this kernel should refuse";
-    answers_ = static_cast<int*>(mmap(nullptr, 1 << 16, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
     things_.folder =
         std::string(std::getenv("TMPDIR") ? std::getenv("TMPDIR") : "/tmp") + "/lg-forms-" + std::to_string(getpid());
     mkdir(things_.folder.c_str(), 0700);
@@ -264,7 +244,6 @@ class Forms : public ::testing::Test {
   void TearDown() override {
     remove_things();
     rmdir(things_.folder.c_str());
-    munmap(answers_, 1 << 16);
   }
   void remove_things() {
     for (const char* name : {"/file", "/fresh", "/socket", "/heard", "/written"})
@@ -295,34 +274,8 @@ class Forms : public ::testing::Test {
     ASSERT_EQ(bind(heard, plain(address), sizeof(address)), 0);
     ASSERT_EQ(listen(heard, 4), 0);
   }
-  // Runs the work in a child, guarded or not; false: it did not come to its end.
-  bool in_child(bool guarded, const std::function<void()>& work) {
-    int go[2];
-    EXPECT_EQ(pipe2(go, O_CLOEXEC), 0);
-    pid_t child = child_ = fork();
-    if (child == 0) {
-      char byte;
-      if (read(go[0], &byte, 1) != 1) _exit(1);
-      signal(SIGPIPE, SIG_IGN);
-      alarm(60);  // a call that waits is an end too
-      work();
-      syscall(SYS_exit_group, 0);
-    }
-    EXPECT_TRUE(!guarded || kernel_->guard(child, kImage));
-    EXPECT_EQ(write(go[1], "", 1), 1);
-    close(go[0]);
-    close(go[1]);
-    int status = 0;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-  }
-
-  inline static std::vector<HookKind> kinds_;  // proved once
-  std::unique_ptr<KernelSide> kernel_;
-  std::set<int> claimed_;
-  int* answers_ = nullptr;
+  std::set<int> claimed_;  // of those that hooks know
   Things things_;
-  pid_t child_ = 0;
 };
 
 // Errno of a call that every mechanism of the kernel can refuse.
@@ -394,7 +347,7 @@ TEST_F(Forms, ARefusalThatFindsNoRoomRefusesMoreThanItShould) {
 // The map of processes is full: whoever comes is `unknown`, not free.
 TEST_F(Forms, AProcessThatFindsNoRoomIsRefusedWhatUnknownIs) {
   load({.processes = 2});
-  kernel_->refuse_everything(LG_UNKNOWN, kErrno);
+  kernel_->refuse_calls(hooked_calls(), LG_UNKNOWN, kErrno);
   ASSERT_TRUE(in_child(true, [&] {
     for (int i = 0; i < 6; i++) {
       const pid_t child = fork();

@@ -3,7 +3,7 @@
 
 Under detect both let it pass, and tell the same.
 Usage: bpf_refuse.py [--expect MECHANISM]. Needs root. A program that may not, and its twin that may, under
---backend=notify and --backend=auto; --expect lsm or fmod_ret: `doctor` must name that mechanism, and it must have
+--backend=notify and --backend=auto; --expect lsm, override or fmod_ret: `doctor` must name that mechanism, and it must have
 refused. --expect none: the kernel must not be asked to judge. What doctor says that the kernel refuses, the kernel
 must have refused.
 """
@@ -209,7 +209,7 @@ def check_refusal(setting):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--expect", choices=["lsm", "fmod_ret", "none"])
+    parser.add_argument("--expect", choices=["lsm", "override", "fmod_ret", "none"])
     arguments = parser.parse_args()
     if os.geteuid() != 0:
         raise harness.Broken("the kernel's programs need root")

@@ -110,7 +110,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("guest")
     parser.add_argument("--backend", default="notify")
-    parser.add_argument("--expect", choices=["lsm", "fmod_ret"])
+    parser.add_argument("--expect", choices=["lsm", "override", "fmod_ret"])
     parser.add_argument("--as-user", action="store_true")
     options = parser.parse_args()
     setting = Setting(os.path.realpath(options.guest), harness.Account(options.as_user))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Debian kernel package made ready to boot: the uncompressed kernel, and an initramfs that mounts the host's root."""
+"""A kernel of Debian made ready to boot: uncompressed, with an initramfs that mounts the host's root."""
 
 import glob
 import gzip
+import hashlib
 import lzma
 import os
 import re
@@ -11,6 +12,8 @@ import struct
 import subprocess
 
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
+SOURCE = "linux-source-"  # in kernels.txt: build_kernel.py makes the kernel of it
+BUILT_CONFIG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "built.config")
 MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay"]
 INIT = """#!/bin/busybox sh
 export PATH=/bin
@@ -92,8 +95,21 @@ def parts_of(package, archive):
     return [package, *re.findall(r"(linux-(?:base|binary|modules)-[0-9][^ ]*) \(=", shown)]
 
 
+def built_place(package, folder):
+    """Where the kernel of this version of the package, and of this configuration, is or will be."""
+    version = re.search(rb"^Version: (.*)$", run("apt-cache", "show", "--no-all-versions", package), re.M)
+    with open(BUILT_CONFIG, "rb") as file:
+        key = hashlib.sha256(version.group(1) + b"\n" + file.read()).hexdigest()
+    return os.path.join(os.path.abspath(folder), f"{package}-{key[:12]}")
+
+
 def unpack(pattern, folder, suite=""):
     """Downloads and unpacks the package below `folder`, once; returns (directory, release)."""
+    if pattern.startswith(SOURCE):
+        target = built_place(pattern, folder)
+        if not os.path.exists(os.path.join(target, "complete")):
+            raise Broken(f"{pattern} is not built; tests/vm/build_kernel.py does")
+        return target, None
     archive = archive_of(suite, folder)
     package = package_of(pattern, archive)
     target = os.path.join(folder, package)
@@ -163,6 +179,8 @@ class Archive:
 
 def modules_of(target, release):
     """Files of the modules that the initramfs needs, in the order of loading."""
+    if release is None:  # all built in
+        return []
     if not os.path.exists(os.path.join(target, "lib", "modules", release, "modules.dep.bin")):
         run("depmod", "-b", target, release)
     files = []

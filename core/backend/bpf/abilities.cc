@@ -7,9 +7,10 @@
 #include "core/backend/bpf/abilities.h"
 
 #include <algorithm>
+#include <set>
 
-#include "core/backend/bpf/kernel_side.h"
 #include "core/backend/bpf/preemption.h"
+#include "core/backend/bpf/stubs.h"
 #include "core/backend/notify/traits.h"
 
 namespace libguard {
@@ -44,10 +45,10 @@ RightSet kernel_rights(const std::vector<Outcome>& outcomes, bool enforcing) {
   return taken;
 }
 
-void keep_refusable(RightSet& rights, std::vector<HookKind>& kinds) {
-  const std::vector<int> refusable = refusable_calls(kinds);
+void keep_refusable(RightSet& rights, Refusers& refusers) {
+  const std::vector<int> refusable = refusable_calls(refusers);
   RightSet kept;
-  std::vector<bool> needed(kinds.size(), false);
+  std::set<int> needed;
   for (Right right : rights.rights()) {
     const std::vector<int> calls = calls_of(right);
     const bool all = std::all_of(calls.begin(), calls.end(), [&](int nr) {
@@ -55,34 +56,51 @@ void keep_refusable(RightSet& rights, std::vector<HookKind>& kinds) {
     });
     if (calls.empty() || !all) continue;
     kept.add(right);
-    for (size_t i = 0; i < kinds.size(); i++)
-      if (names_any(hooks()[i], calls)) needed[i] = true;
+    needed.insert(calls.begin(), calls.end());
   }
-  for (size_t i = 0; i < kinds.size(); i++)
-    if (!needed[i]) kinds[i] = HookKind::kNone;
+  std::vector<int> stubs, hooked;  // of the needed calls
+  for (int nr : needed)
+    (std::binary_search(refusers.stubs.begin(), refusers.stubs.end(), nr) ? stubs : hooked).push_back(nr);
+  refusers.stubs = stubs;
+  for (size_t i = 0; i < refusers.hooks.size(); i++)
+    if (!names_any(hooks()[i], hooked)) refusers.hooks[i] = HookKind::kNone;
   rights = kept;
+}
+
+Result<std::unique_ptr<KernelSide>> load_refusing(Refusers& refusers, RightSet* rights, const PythonProbes* feed) {
+  const RightSet wanted = rights ? *rights : RightSet();
+  for (std::vector<int> broken;;) {  // a call whose stub did not refuse is left to what comes next
+    refusers = probe_refusers(broken);
+    if (rights) keep_refusable(*rights = wanted, refusers);
+    if (rights && rights->empty()) return nullptr;
+    auto kernel = KernelSide::load(refusers, {}, feed);
+    if (!kernel) return kernel;
+    const std::vector<int> more = prove_refusers(**kernel, refusers);
+    if (rights) keep_refusable(*rights, refusers);
+    if (rights && rights->empty() && more.empty()) return nullptr;
+    if (more.empty()) return kernel;
+    broken.insert(broken.end(), more.begin(), more.end());
+  }
 }
 
 KernelReport examine_kernel_side() {
   KernelReport report;
-  report.hooks.assign(hooks().size(), HookKind::kNone);
   if (Status whole = sees_every_call(preemption_facts()); !whole) {
     report.error = whole.error();
     return report;
   }
-  std::vector<HookKind> probed = probe_hooks();
-  auto kernel = KernelSide::load(probed);
+  Refusers proved;
+  auto kernel = load_refusing(proved, nullptr, nullptr);
   if (!kernel) {
     report.error = kernel.error();
     return report;
   }
-  report.hooks = std::move(probed);
+  report.refusers = std::move(proved);
   report.loads = true;
-  prove_hooks(**kernel, report.hooks);
   const std::vector<Outcome> all(LG_MAX_RIGHTS, Outcome::kNotify);
   report.observed = kernel_rights(all, false);
   report.refused = kernel_rights(all, true);
-  std::vector<HookKind> needed = report.hooks;
+  Refusers needed = report.refusers;
   keep_refusable(report.refused, needed);
   return report;
 }
@@ -90,11 +108,17 @@ KernelReport examine_kernel_side() {
 std::string refused_by(const KernelReport& report, Right right) {
   std::string text;
   if (!report.refused.has(right)) return text;
-  const std::vector<int> calls = calls_of(right);
-  for (size_t i = 0; i < report.hooks.size(); i++) {
-    if (!names_any(hooks()[i], calls)) continue;
-    text += (text.empty() ? "" : " ") + hook_text(report.hooks[i], hooks()[i].name);
+  std::vector<int> hooked;
+  auto append = [&](const std::string& part) { text += (text.empty() ? "" : " ") + part; };
+  for (int nr : calls_of(right)) {
+    const std::vector<int>& stubs = report.refusers.stubs;
+    if (std::binary_search(stubs.begin(), stubs.end(), nr))
+      append("override/" + stub_symbol(nr));
+    else
+      hooked.push_back(nr);
   }
+  for (size_t i = 0; i < report.refusers.hooks.size(); i++)
+    if (names_any(hooks()[i], hooked)) append(hook_text(report.refusers.hooks[i], hooks()[i].name));
   return text;
 }
 

@@ -46,20 +46,13 @@ bool fill_pushed(const lg_hello& hello, lg_image* image) {
 Result<std::unique_ptr<BpfCompanion>> BpfCompanion::make(BpfOptions options, Handler& handler) {
   if (Status may = KernelSide::permitted(); !may) return tl::unexpected(may.error());
   if (Status whole = sees_every_call(preemption_facts()); !whole) return tl::unexpected(whole.error());
-  std::vector<HookKind> kinds;
-  if (options.refuse) {
-    kinds = probe_hooks();
-    keep_refusable(options.rights, kinds);
-    if (options.rights.empty()) return nullptr;  // nothing to load the programs for
-  }
-  auto kernel = KernelSide::load(kinds, {}, options.feed ? &*options.feed : nullptr);
+  Refusers refusers;
+  const PythonProbes* feed = options.feed ? &*options.feed : nullptr;
+  auto kernel = options.refuse ? load_refusing(refusers, &options.rights, feed) : KernelSide::load(refusers, {}, feed);
   if (!kernel) return tl::unexpected(kernel.error());
-  if (options.refuse) {
-    prove_hooks(**kernel, kinds);
-    keep_refusable(options.rights, kinds);
-    if (options.rights.empty()) return nullptr;
+  if (*kernel == nullptr) return nullptr;  // nothing to load the programs for
+  if (options.refuse)
     if (Status pinned = (*kernel)->pin(); !pinned) return tl::unexpected(pinned.error());
-  }
   std::unique_ptr<BpfCompanion> companion(new BpfCompanion(std::move(options), std::move(*kernel), handler));
   companion->write_settings();
   companion->on_rules();
@@ -187,6 +180,7 @@ Counters BpfCompanion::counters() const {
       {"kernel_pushes", counts.pushes},
       {"kernel_feeds_lost", counts.feeds_lost},
       {"kernel_walked_instead", walked_instead_},
+      {"kernel_passed_over", kernel_->passed_over()},
       {"kernel_unsampled", observations_.unsampled()},
       {"kernel_unnamed_frames", observations_.unnamed()},
       {"kernel_handed_over_lost", handed_over_lost_},

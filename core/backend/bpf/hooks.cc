@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -26,11 +27,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <fstream>
 
 #include "core/backend/bpf/kernel_side.h"
 #include "core/backend/bpf/preemption.h"
+#include "core/backend/bpf/stubs.h"
 
 namespace libguard {
 
@@ -53,8 +56,9 @@ namespace {
 
 constexpr uint16_t kCanaryLibrary = LG_MAX_LIBRARIES - 1;  // no guard numbers that many
 constexpr uint32_t kCanaryImage = 1;
-constexpr int kCanaryErrno = EHWPOISON;  // nothing else answers with it
-constexpr ino_t kRootCgroup = 1;         // the kernel numbers it so
+constexpr int kCanaryErrno = EHWPOISON;     // nothing else answers with it
+constexpr int kCanaryMilliseconds = 20000;  // for all calls, of which some would wait if nobody refused them
+constexpr ino_t kRootCgroup = 1;            // the kernel numbers it so
 
 int outcome(long result) { return result < 0 ? errno : 0; }
 
@@ -178,25 +182,47 @@ int open_root_cgroup() {
   return -1;
 }
 
-std::vector<HookKind> probe_hooks() {
-  std::vector<HookKind> kinds(hooks().size(), HookKind::kNone);
+namespace {
+
+bool names_all(const std::vector<int>& sorted, const std::vector<int>& calls) {
+  return std::all_of(calls.begin(), calls.end(),
+                     [&](int nr) { return std::binary_search(sorted.begin(), sorted.end(), nr); });
+}
+
+// A call is refused by one mechanism: by its hooks where they are there, and then not at its stub.
+void leave_to_hooks(Refusers& refusers) {
+  const std::vector<int> hooked = refusable_calls({{}, refusers.hooks});
+  std::vector<int>& stubs = refusers.stubs;
+  stubs.erase(std::remove_if(stubs.begin(), stubs.end(),
+                             [&](int nr) { return std::count(hooked.begin(), hooked.end(), nr) != 0; }),
+              stubs.end());
+}
+
+}  // namespace
+
+Refusers probe_refusers(const std::vector<int>& broken) {
+  Refusers refusers{{}, std::vector<HookKind>(hooks().size(), HookKind::kNone)};
+  std::vector<HookKind>& kinds = refusers.hooks;
   btf* kernel = btf__load_vmlinux_btf();
-  if (kernel == nullptr) return kinds;
+  if (kernel == nullptr) return refusers;
   const bool active = lsm_active();
-  const bool may_skip = is_preemptible(preemption_facts());  // fmod_ret, of whatever release; LSM programs are not
+  const bool may_skip = is_preemptible(preemption_facts());  // all but LSM programs, of whatever release
+  for (size_t i = 0; i < kinds.size(); i++)
+    if (active && loads(kernel, (std::string("bpf_lsm_") + hooks()[i].name).c_str(), BPF_LSM_MAC))
+      kinds[i] = HookKind::kLsm;
+  if (!may_skip) refusers.stubs = probe_stubs(broken);
   const int cgroup = open_root_cgroup();
   for (size_t i = 0; i < kinds.size(); i++) {
-    const std::string name = hooks()[i].name;
-    if (active && loads(kernel, ("bpf_lsm_" + name).c_str(), BPF_LSM_MAC))
-      kinds[i] = HookKind::kLsm;
-    else if (!may_skip && loads(kernel, ("security_" + name).c_str(), BPF_MODIFY_RETURN))
+    if (kinds[i] != HookKind::kNone || names_all(refusers.stubs, hooks()[i].calls)) continue;
+    if (!may_skip && loads(kernel, (std::string("security_") + hooks()[i].name).c_str(), BPF_MODIFY_RETURN))
       kinds[i] = HookKind::kModifyReturn;
     else if (hooks()[i].in_cgroups && cgroup >= 0 && loads_in_cgroup(cgroup))
       kinds[i] = HookKind::kCgroup;
   }
   if (cgroup >= 0) close(cgroup);
   btf__free(kernel);
-  return kinds;
+  leave_to_hooks(refusers);
+  return refusers;
 }
 
 std::string hook_text(HookKind kind, const char* name) {
@@ -205,10 +231,16 @@ std::string hook_text(HookKind kind, const char* name) {
   return std::string(kind == HookKind::kLsm ? "lsm/" : "fmod_ret/security_") + name;
 }
 
-std::vector<int> refusable_calls(const std::vector<HookKind>& kinds) {
-  std::vector<int> there, missing, calls;
-  for (size_t i = 0; i < kinds.size(); i++) {
-    auto& list = kinds[i] == HookKind::kNone ? missing : there;
+std::vector<int> hooked_calls() {
+  std::vector<int> calls;
+  for (const Hook& hook : hooks()) calls.insert(calls.end(), hook.calls.begin(), hook.calls.end());
+  return calls;
+}
+
+std::vector<int> refusable_calls(const Refusers& refusers) {
+  std::vector<int> there, missing, calls = refusers.stubs;
+  for (size_t i = 0; i < refusers.hooks.size(); i++) {
+    auto& list = refusers.hooks[i] == HookKind::kNone ? missing : there;
     list.insert(list.end(), hooks()[i].calls.begin(), hooks()[i].calls.end());
   }
   for (int nr : there)
@@ -216,38 +248,70 @@ std::vector<int> refusable_calls(const std::vector<HookKind>& kinds) {
   return calls;
 }
 
-void prove_hooks(KernelSide& kernel, std::vector<HookKind>& kinds) {
-  auto* answers = static_cast<int*>(
-      mmap(nullptr, sizeof(int) * kinds.size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+namespace {
+
+// In the child that everything is refused to. Of a call that is overridden no argument is looked at.
+void try_canaries(const Refusers& refusers, const CanaryFiles& files, int* answers) {
+  for (int nr : refusers.stubs) *answers++ = outcome(syscall(nr, -1, 0, 0, 0, 0, 0));
+  for (size_t i = 0; i < refusers.hooks.size(); i++)
+    *answers++ = refusers.hooks[i] == HookKind::kNone ? 0 : hooks()[i].canary(files);
+}
+
+// Until the child ended, or for as long as canaries may take.
+void wait_for_end(pid_t child) {
+  pollfd end{static_cast<int>(syscall(SYS_pidfd_open, child, 0)), POLLIN, 0};
+  poll(&end, 1, kCanaryMilliseconds);
+  if (end.fd >= 0) close(end.fd);
+}
+
+// Returns the stubs that refused nothing.
+std::vector<int> keep_proved(Refusers& refusers, const int* answers) {
+  std::vector<int> stubs, broken;
+  for (int nr : refusers.stubs) (*answers++ == kCanaryErrno ? stubs : broken).push_back(nr);
+  refusers.stubs = stubs;
+  for (HookKind& kind : refusers.hooks)
+    if (*answers++ != kCanaryErrno) kind = HookKind::kNone;
+  return broken;
+}
+
+}  // namespace
+
+std::vector<int> prove_refusers(KernelSide& kernel, Refusers& refusers) {
+  const size_t tried = refusers.stubs.size() + refusers.hooks.size(), size = sizeof(int) * (tried + 1);
+  auto* answers = static_cast<int*>(mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
   int ready[2];
   if (answers == MAP_FAILED || pipe2(ready, O_CLOEXEC) != 0) {
-    std::fill(kinds.begin(), kinds.end(), HookKind::kNone);
-    return;
+    refusers = {{}, std::vector<HookKind>(hooks().size(), HookKind::kNone)};
+    return {};
   }
   const CanaryFiles files;
   const lg_settings before = kernel.settings();
-  kernel.refuse_everything(kCanaryLibrary, kCanaryErrno);
+  kernel.refuse_calls(refusable_calls(refusers), kCanaryLibrary, kCanaryErrno);
   lg_image image{};
   image.kind = LG_IMAGE_NATIVE;
   image.library = kCanaryLibrary;
   kernel.set_image(kCanaryImage, image);
+  volatile int* go = answers + tried;
   const pid_t child = fork();
   if (child == 0) {
-    char go;
-    if (read(ready[0], &go, 1) != 1) _exit(1);
-    for (size_t i = 0; i < kinds.size(); i++) answers[i] = hooks()[i].canary(files);
+    if (write(ready[1], "", 1) != 1) _exit(1);
+    while (*go == 0) sched_yield();  // by no call that might be refused already
+    try_canaries(refusers, files, answers);
     _exit(0);
   }
-  const bool guarded = child > 0 && kernel.guard(child, kCanaryImage);
-  if (!guarded || write(ready[1], "", 1) != 1) close(ready[1]), ready[1] = -1;
-  if (child > 0) waitpid(child, nullptr, 0);
-  for (size_t i = 0; i < kinds.size(); i++)
-    if (answers[i] != kCanaryErrno) kinds[i] = HookKind::kNone;
+  char byte;
+  close(ready[1]);
+  if (child > 0 && read(ready[0], &byte, 1) == 1 && kernel.guard(child, kCanaryImage)) {
+    *go = 1;
+    wait_for_end(child);
+  }
+  if (child > 0 && kill(child, SIGKILL) == 0) waitpid(child, nullptr, 0);
+  std::vector<int> broken = keep_proved(refusers, answers);
   kernel.settings() = before;
   kernel.forget_observations();
-  munmap(answers, sizeof(int) * kinds.size());
+  munmap(answers, size);
   close(ready[0]);
-  if (ready[1] >= 0) close(ready[1]);
+  return broken;
 }
 
 }  // namespace libguard

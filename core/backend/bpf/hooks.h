@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which hook of the kernel refuses which call, whether it can be had here, and the proof that it refuses.
+// What in the kernel refuses which call, whether it can be had here, and the proof that it refuses.
 //
 // Way:     before the first event; verdict -> *action*.
 // Thread:  call before any other thread exists (the canary forks).
@@ -29,16 +29,27 @@ struct Hook {
 // All that the programs know. A call is refused by the last hook of the list that names it, or sooner.
 const std::vector<Hook>& hooks();
 
-// Does this kernel load and attach the hook, and by which means? Asked once per hook.
-std::vector<HookKind> probe_hooks();
+// What refuses: each call by its hooks or at its stub, not by both.
+struct Refusers {
+  std::vector<int> stubs;       // numbers, ascending
+  std::vector<HookKind> hooks;  // of each of hooks()
+};
+
+// What does this kernel load and attach? Of each call the first of: active LSM hooks, which are never passed over; its
+// stub, where a program costs other calls nothing; fmod_ret; a program of the root cgroup. `broken`: stubs that did not
+// refuse.
+Refusers probe_refusers(const std::vector<int>& broken = {});
 std::string hook_text(HookKind kind, const char* name);  // "lsm/socket_create"
 // Descriptor of the root of cgroup2, whose programs are asked for every socket of the machine; -1: out of reach.
 int open_root_cgroup();
 
-// Numbers of calls all of whose hooks are there.
-std::vector<int> refusable_calls(const std::vector<HookKind>& kinds);
+// Numbers of calls whose stub or all of whose hooks are there.
+std::vector<int> refusable_calls(const Refusers& refusers);
+// All that hooks know.
+std::vector<int> hooked_calls();
 
-// Runs each canary in a child that `kernel` refuses everything to: a hook that lets it through becomes kNone.
-void prove_hooks(KernelSide& kernel, std::vector<HookKind>& kinds);
+// Runs each canary in a child that `kernel` refuses everything to: what lets it through is not there any more. Returns
+// the stubs that did.
+std::vector<int> prove_refusers(KernelSide& kernel, Refusers& refusers);
 
 }  // namespace libguard

@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "core/backend/bpf/pins.h"
+#include "core/backend/bpf/stubs.h"
 #include "skeleton/guard.skel.h"
 
 namespace libguard {
@@ -73,7 +74,9 @@ std::vector<std::pair<Key, Value>> read_all(int map) {
 
 }  // namespace
 
-void KernelSide::choose_hooks(const std::vector<HookKind>& kinds) {
+void KernelSide::choose_programs(const Refusers& refusers) {
+  const std::vector<HookKind>& kinds = refusers.hooks;
+  bpf_program__set_autoload(skeleton_->progs.lg_override, !refusers.stubs.empty());
   for (size_t i = 0; i < kinds.size(); i++) {
     if (kinds[i] == HookKind::kNone) continue;
     const char* means = kinds[i] == HookKind::kLsm      ? "lg_lsm_"
@@ -129,14 +132,25 @@ Status KernelSide::attach_to_cgroup() {
   return error ? tl::unexpected(load_error(error)) : Status();
 }
 
-Result<std::unique_ptr<KernelSide>> KernelSide::load(const std::vector<HookKind>& hooks, const KernelLimits& limits,
+Status KernelSide::attach_to_stubs(const std::vector<int>& calls) {
+  if (calls.empty()) return {};
+  std::vector<std::string> names;
+  std::vector<const char*> symbols;
+  for (int nr : calls) names.push_back(stub_symbol(nr));
+  for (const std::string& name : names) symbols.push_back(name.c_str());
+  LIBBPF_OPTS(bpf_kprobe_multi_opts, options, .syms = symbols.data(), .cnt = symbols.size());
+  skeleton_->links.lg_override = bpf_program__attach_kprobe_multi_opts(skeleton_->progs.lg_override, nullptr, &options);
+  return skeleton_->links.lg_override ? Status() : tl::unexpected(load_error(errno));
+}
+
+Result<std::unique_ptr<KernelSide>> KernelSide::load(const Refusers& refusers, const KernelLimits& limits,
                                                      const PythonProbes* feed) {
   libbpf_set_print(quiet);
   if (Status may = permitted(); !may) return tl::unexpected(may.error());
   std::unique_ptr<KernelSide> side(new KernelSide());
   side->skeleton_ = guard_bpf__open();
   if (side->skeleton_ == nullptr) return tl::unexpected(load_error(errno));
-  side->choose_hooks(hooks);
+  side->choose_programs(refusers);
   side->set_limits(limits);
   for (bpf_program* program :
        {side->skeleton_->progs.lg_on_function_entry, side->skeleton_->progs.lg_on_function_return})
@@ -148,6 +162,7 @@ Result<std::unique_ptr<KernelSide>> KernelSide::load(const std::vector<HookKind>
   if (int error = guard_bpf__attach(side->skeleton_); error != 0) return tl::unexpected(load_error(-error));
   if (Status opened = side->open_ring(); !opened) return tl::unexpected(opened.error());
   if (Status attached = side->attach_to_cgroup(); !attached) return tl::unexpected(attached.error());
+  if (Status attached = side->attach_to_stubs(refusers.stubs); !attached) return tl::unexpected(attached.error());
   if (Status fed = feed ? side->attach_probes(*feed) : Status(); !fed) return tl::unexpected(fed.error());
   return side;
 }
@@ -268,18 +283,16 @@ void KernelSide::clear_handoff(pid_t tid) {
   bpf_map_delete_elem(maps_.at("handoffs"), &key);
 }
 
-void KernelSide::refuse_everything(uint16_t library, int error) {
+void KernelSide::refuse_calls(const std::vector<int>& calls, uint16_t library, int error) {
   settings_->error = error;
-  for (const Hook& hook : hooks()) {
-    for (int nr : hook.calls) {
-      for (Right right : rights_of_call(nr)) {
-        const uint16_t id = number(right);
-        matrix_->deny[LG_INIT][LG_ROLE_STACK][id].word[library / 64] |= 1ull << (library % 64);
-        settings_->judged[LG_INIT][id / 64] |= 1ull << (id % 64);
-        settings_->refused[id / 64] |= 1ull << (id % 64);
-      }
-      settings_->want[nr] |= LG_WANT_RIGHT;
+  for (int nr : calls) {
+    for (Right right : rights_of_call(nr)) {
+      const uint16_t id = number(right);
+      matrix_->deny[LG_INIT][LG_ROLE_STACK][id].word[library / 64] |= 1ull << (library % 64);
+      settings_->judged[LG_INIT][id / 64] |= 1ull << (id % 64);
+      settings_->refused[id / 64] |= 1ull << (id % 64);
     }
+    settings_->want[nr] |= LG_WANT_RIGHT;
   }
 }
 
@@ -311,6 +324,19 @@ std::vector<std::pair<uint32_t, lg_state>> KernelSide::states() const {
   std::vector<std::pair<uint32_t, lg_state>> all;
   for (const auto& [state, number] : read_all<lg_state, uint32_t>(maps_.at("states"))) all.emplace_back(number, state);
   return all;
+}
+
+uint64_t KernelSide::passed_over() const {
+  uint64_t sum = 0;
+  if (skeleton_ == nullptr) return sum;
+  bpf_program* program = nullptr;
+  while ((program = bpf_object__next_program(skeleton_->obj, program)) != nullptr) {
+    bpf_prog_info info{};
+    __u32 size = sizeof(info);
+    const int fd = bpf_program__fd(program);
+    if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0) sum += info.recursion_misses;
+  }
+  return sum;
 }
 
 lg_kernel_counts KernelSide::counts() const {

@@ -35,10 +35,10 @@ class KernelSide {
   // May this process load programs at all? Two instructions are tried: an ordinary user need not wait until the types
   // of the kernel are read.
   static Status permitted();
-  // Loads and attaches; of the hooks those that have a kind; `feed`: to these probes as well. Error: no right to, a
-  // kernel without what is needed, or a pid namespace of its own.
-  static Result<std::unique_ptr<KernelSide>> load(const std::vector<HookKind>& hooks = {},
-                                                  const KernelLimits& limits = {}, const PythonProbes* feed = nullptr);
+  // Loads and attaches; at the stubs, and of the hooks those that have a kind; `feed`: to these probes as well. Error:
+  // no right to, a kernel without what is needed, or a pid namespace of its own.
+  static Result<std::unique_ptr<KernelSide>> load(const Refusers& refusers = {}, const KernelLimits& limits = {},
+                                                  const PythonProbes* feed = nullptr);
   // Of a guard whose supervisor died: what it pinned in `directory`. Its rules are not touched any more.
   static Result<std::unique_ptr<KernelSide>> take_over(const std::string& directory);
   ~KernelSide();
@@ -63,8 +63,8 @@ class KernelSide {
   bool set_handoff(pid_t tid, const lg_handoff& handoff);
   void clear_handoff(pid_t tid);
 
-  // For the canary: the kernel refuses every call of the hooks to one library.
-  void refuse_everything(uint16_t library, int error);
+  // For the canary: the kernel refuses these calls to one library.
+  void refuse_calls(const std::vector<int>& calls, uint16_t library, int error);
   void forget_observations();
 
   int ring_fd() const;
@@ -73,15 +73,18 @@ class KernelSide {
   // What the number of a state stands for, for all states.
   std::vector<std::pair<uint32_t, lg_state>> states() const;
   lg_kernel_counts counts() const;
+  // How often the kernel did not run one of the programs where it should have: 0 where it is not preemptible.
+  uint64_t passed_over() const;
 
  private:
   KernelSide() = default;
   Status map_values();
   Status open_ring();
-  void choose_hooks(const std::vector<HookKind>& kinds);
+  void choose_programs(const Refusers& refusers);
   void set_limits(const KernelLimits& limits);
   Status attach_probes(const PythonProbes& feed);
   Status attach_to_cgroup();
+  Status attach_to_stubs(const std::vector<int>& calls);
 
   guard_bpf* skeleton_ = nullptr;    // null: taken over
   std::map<std::string, int> maps_;  // descriptors by name
