@@ -144,6 +144,17 @@ Status check_abilities(const Guard& guard) {
   return {};
 }
 
+// No guard is without the filter, whoever else refuses: what the policy denies, nobody would.
+Error nobody_denies(Error why, const Guard& guard) {
+  for (Right right : all_rights()) {
+    auto library = guard.denied_to(right);
+    if (!library) continue;
+    why.what += "; nobody can deny " + right_name(right) + ", which the policy denies to " + *library;
+    break;
+  }
+  return why;
+}
+
 Result<std::unique_ptr<Session>> make_session(const GuardFlags& flags, const std::vector<std::string>& command,
                                               std::optional<int> talk) {
   const bool detached = talk.has_value();
@@ -183,7 +194,7 @@ Result<std::unique_ptr<Session>> make_session(const GuardFlags& flags, const std
     if (auto keepable = check_abilities(*session->guard); !keepable) return tl::unexpected(keepable.error());
     if (!canary) canary.emplace(Canary::start());
     Status proved = *canary ? (*canary)->finish() : Status(tl::unexpected(canary->error()));
-    if (!proved) return tl::unexpected(proved.error());
+    if (!proved) return tl::unexpected(nobody_denies(proved.error(), *session->guard));
   }
   return session;
 }

@@ -13,6 +13,9 @@ NATIVE = ("version: 1\nmode: enforce\nlibraries:\n"
 FORKING = ("version: 1\nmode: enforce\nlibraries:\n"
            "  application: { grant: { any: [\"@process\"] }, functions: { \"@process\": [\"blocked.<module>\"] } }\n")
 
+DENIES = ("version: 1\nmode: enforce\nlibraries:\n"
+          "  application: { deny: [\"socket:unix\"] }\n")
+
 
 def message_version():
     with open(os.path.join(harness.ROOT, "bpf", "abi.h"), encoding="utf-8") as file:
@@ -85,4 +88,18 @@ def foreign_listener(setting):
     setting.expect(run.code == 0 and os.path.exists(setting.path("marker.started")), f"the same without another listener: {run.tell()}")
 
 
-CASES = [channel, blocked, guard_in_guard, foreign_listener]
+def nobody_left(setting):
+    """With every mechanism gone `enforce` refuses to start, and names what nobody can deny. As root: every backend."""
+    policy, victim = setting.policy(DENIES, "denies.yaml"), setting.victim("plain", setting.marker)
+    elsewhere = setting.victim("listener")
+    for backend in ("auto", "notify", "bpf"):
+        guarded = setting.guarded(policy, *victim, options=["--backend", backend])
+        run = setting.run([*elsewhere, *guarded], backend)
+        setting.expect_line(run, backend, 125, "nobody can deny socket:unix, which the policy denies to application", "a seccomp listener is installed")
+        setting.expect(not os.path.exists(setting.path("marker.started")), f"{backend}: the program was started")
+    run = setting.run(setting.guarded(policy, *victim), "the same with a mechanism")
+    setting.expect(run.code == 0 and os.path.exists(setting.path("marker.started")), f"the same with a mechanism: {run.tell()}")
+    setting.note(f"as {'root' if os.geteuid() == 0 and not setting.account.entry else 'a user'}")
+
+
+CASES = [channel, blocked, guard_in_guard, foreign_listener, nobody_left]
