@@ -23,6 +23,8 @@
 #include "core/live/function_place.h"
 #include "core/policy/serving_start.h"
 
+extern char** environ;
+
 namespace libguard {
 namespace {
 
@@ -31,6 +33,23 @@ constexpr const char* kSystemPolicy = "/etc/libguard/policy.yaml";
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
+}
+
+// A mistyped LIBGUARD_POLICY would leave the program unguarded.
+Status check_variables() {
+  constexpr std::string_view kPrefix = "LIBGUARD_";
+  const std::vector<std::string> known = {"POLICY", "MODE", "PROFILE", "EVENTS", "APP", "PHASES"};
+  for (char** entry = environ; *entry != nullptr; entry++) {
+    std::string_view name = *entry;
+    name = name.substr(0, name.find('='));
+    if (!name.starts_with(kPrefix)) continue;
+    const std::string rest(name.substr(kPrefix.size()));
+    const auto meant = nearest(rest, known);
+    if (meant && *meant != rest)
+      return fail(Code::kInvalid, "unknown variable '" + std::string(name) + "'",
+                  "did you mean '" + std::string(kPrefix) + *meant + "'?");
+  }
+  return {};
 }
 
 std::string home_directory() {
@@ -148,6 +167,7 @@ GuardFlags flags_from_environment() {
 
 Result<GuardOptions> make_guard_options(const GuardFlags& flags, const std::vector<std::string>& command) {
   GuardOptions options;
+  if (auto variables = check_variables(); !variables) return tl::unexpected(variables.error());
   if (flags.backend != "auto" && flags.backend != "bpf" && flags.backend != "notify")
     return fail(Code::kInvalid, "unknown backend '" + flags.backend + "'",
                 did_you_mean(flags.backend, {"auto", "bpf", "notify"}));
@@ -167,7 +187,11 @@ Result<GuardOptions> make_guard_options(const GuardFlags& flags, const std::vect
   if (auto phases = choose_serving_start(flags, &options); !phases) return tl::unexpected(phases.error());
   ApplicationQuestion question;
   question.command = command;
-  question.working_directory = std::filesystem::current_path().string();
+  std::error_code gone;
+  question.working_directory = std::filesystem::current_path(gone).string();
+  if (gone && !std::filesystem::path(flags.application).is_absolute())
+    return fail(Code::kNotFound, "the working directory is gone: " + gone.message(),
+                "change to a directory that is there, or name the application's: --app /DIR");
   question.home = home_directory();
   question.explicit_directory = absolute(flags.application);
   question.temporary = environment("TMPDIR");

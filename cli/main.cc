@@ -10,6 +10,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <exception>
 #include <new>
 #include <string>
 #include <vector>
@@ -23,7 +24,7 @@ namespace {
 
 constexpr int kWrapperTrouble = 125, kQuestionTrouble = kTrouble;
 
-int g_memory_status = kQuestionTrouble;
+int g_trouble_status = kQuestionTrouble;
 
 // Nothing can be judged without memory. When the supervisor ends, the kernel refuses what would have been judged.
 [[noreturn]] void out_of_memory() {
@@ -31,7 +32,7 @@ int g_memory_status = kQuestionTrouble;
       "libguard: out of memory; what a guard would have judged is refused from now on\n"
       "hint: raise the limit of memory (ulimit -v, the container's or the service's), then start again\n";
   [[maybe_unused]] ssize_t written = ::write(STDERR_FILENO, kText, sizeof kText - 1);
-  ::_exit(g_memory_status);
+  ::_exit(g_trouble_status);
 }
 
 bool is_wrapper(const std::string& verb) { return verb == "run" || verb == "record" || verb == "supervise"; }
@@ -159,7 +160,7 @@ int run(int argc, char** argv) {
   }
   for (const Verb& verb : verbs) {
     if (!verb.app->parsed() || !verb.app->get_subcommands().empty()) continue;
-    if (is_wrapper(verb.app->get_name())) g_memory_status = kWrapperTrouble;
+    if (is_wrapper(verb.app->get_name())) g_trouble_status = kWrapperTrouble;
     const int code = verb.run();
     return is_wrapper(verb.app->get_name()) || code == kQuestionTrouble ? code : printed(code);
   }
@@ -169,4 +170,13 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace libguard
 
-int main(int argc, char** argv) { return libguard::run(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return libguard::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr,
+                 "libguard: unexpected: %s\nhint: a mistake in libguard itself; please report it with the command\n",
+                 error.what());
+    return libguard::g_trouble_status;
+  }
+}

@@ -309,6 +309,8 @@ int run_command(const GuardFlags& flags, const std::vector<std::string>& command
   auto made = make_session(flags, command, std::nullopt);
   if (!made) return refuse_to_start(made.error());
   Session& session = **made;
+  if (!flags.record && !flags.quiet && session.announced.policy_digest.empty())
+    print_notice("without a policy every call passes, and none is reported (--policy FILE)");
   if (auto backend = make_backend(session, false); !backend) return refuse_to_start(backend.error());
   auto child =
       spawn_guarded({command, environment_of(session), session.client, session.filter, session.backend->ruleset()});

@@ -72,6 +72,20 @@ class Mishaps(unittest.TestCase):
         self.shell("$LIBGUARD policy new", 2, "see libguard policy new --help")
         self.shell("$LIBGUARD report app.profile.json -o made.pdf", 2, ".html")
 
+    def test_a_mistyped_variable_guards_nobody(self):
+        self.shell("LIBGUARD_POLCY=nothing.yaml $LIBGUARD run --app app -- true", 125, "did you mean 'LIBGUARD_POLICY'?")
+        self.shell("LIBGUARD_TEST_DIR=x LIBGUARD_APP=app LIBGUARD_POLICY=nothing.yaml $LIBGUARD run -- true", 0)
+
+    def test_without_a_policy_it_says_so(self):
+        self.assertIn("without a policy every call passes", self.shell("$LIBGUARD run --app app -- true", 0).stderr)
+        self.assertEqual(self.shell("$LIBGUARD run --policy nothing.yaml --app app -- true", 0).stderr, "")
+        self.assertEqual(self.shell("$LIBGUARD run --quiet --app app -- true", 0).stderr, "")
+
+    def test_a_directory_that_is_gone(self):
+        gone = "mkdir gone && cd gone && rmdir ../gone && "
+        self.shell(gone + "$LIBGUARD record --quiet -o /dev/null -- $PYTHON -c 1", 125, "--app /DIR")
+        self.shell(gone + f"$LIBGUARD record --quiet -o /dev/null --app {self.path('app')} -- $PYTHON -c 1", 0)
+
     def test_files_of_another_kind(self):
         self.assertIn("is a profile, not events", self.shell("$LIBGUARD explain app.profile.json", 2, "--events").stderr)
         self.assertIn("holds no events", self.shell("$LIBGUARD policy accept nothing.yaml --policy nothing.yaml", 2, "--events").stderr)
