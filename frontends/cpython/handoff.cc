@@ -90,6 +90,12 @@ Object* call_original(Object* original, Object* const* arguments, ssize_t count,
   return field<Vectorcall>(original, static_cast<uint16_t>(at))(original, arguments, static_cast<size_t>(count), names);
 }
 
+// Are `parts` a callable with its arguments (and keywords, if `keywords`) that will have no frame of a library?
+bool is_handed_off(Object* const* parts, bool keywords) {
+  return py.is(parts[1], py.PyTuple_Type) && (!keywords || py.is(parts[2], py.PyDict_Type)) &&
+         needs_handoff(parts[0], parts[1]);
+}
+
 // Calls the constructor that was there before. If the callable at `at` has no frame of a library, a hand-off takes
 // the place of it and of its arguments (and keywords, if `keywords`), which follow it.
 Object* construct(Object* original, Object* const* arguments, ssize_t count, Object* names, ssize_t at, bool keywords) {
@@ -97,8 +103,7 @@ Object* construct(Object* original, Object* const* arguments, ssize_t count, Obj
   ssize_t named = names ? py.PyTuple_Size(names) : 0;
   Interpreter* interpreter = current_interpreter();
   if (!interpreter || count < at + (keywords ? 3 : 2) || count + named > kMost ||
-      !py.is(arguments[at + 1], py.PyTuple_Type) || (keywords && !py.is(arguments[at + 2], py.PyDict_Type)) ||
-      !needs_handoff(arguments[at], arguments[at + 1]))
+      !is_handed_off(arguments + at, keywords))
     return call_original(original, arguments, count, names);
   Owned no_arguments(py.PyTuple_New(0)), no_keywords(keywords ? py.PyDict_New() : nullptr);
   Owned handoff(make_handoff(interpreter, arguments[at], arguments[at + 1], keywords ? arguments[at + 2] : nullptr));
@@ -109,6 +114,32 @@ Object* construct(Object* original, Object* const* arguments, ssize_t count, Obj
   passed[at + 1] = no_arguments.get();
   if (keywords) passed[at + 2] = no_keywords.get();
   return call_original(original, passed, count, names);
+}
+
+// The tuple (callable, arguments, keywords) in which a hand-off stands for all three.
+Object* handed_task(Interpreter* interpreter, Object* const* parts) {
+  Owned handoff(make_handoff(interpreter, parts[0], parts[1], parts[2]));
+  Owned task(py.PyTuple_New(3)), no_arguments(py.PyTuple_New(0)), no_keywords(py.PyDict_New());
+  if (!handoff || !task || !no_arguments || !no_keywords) return nullptr;
+  py.PyTuple_SetItem(task.get(), 0, handoff.release());
+  py.PyTuple_SetItem(task.get(), 1, no_arguments.release());
+  py.PyTuple_SetItem(task.get(), 2, no_keywords.release());
+  return task.release();
+}
+
+// Python 3.14's form: callable, arguments and keywords come as one tuple. What an executor of interpreters submits is
+// none.
+Object* construct_task(Interpreter* interpreter, Object* self, Object* future, Object* task) {
+  Object* parts[3] = {};
+  if (py.is(task, py.PyTuple_Type) && py.PyTuple_Size(task) == 3)
+    for (ssize_t i = 0; i < 3; i++) parts[i] = py.PyTuple_GetItem(task, i);
+  Object* passed[] = {self, future, task};
+  if (parts[0] && is_handed_off(parts, true)) {
+    passed[2] = handed_task(interpreter, parts);
+    if (!passed[2]) return nullptr;
+  }
+  Owned ours(passed[2] == task ? nullptr : passed[2]);
+  return call_original(interpreter->work_item_init, passed, 3, nullptr);
 }
 
 // A method's arguments come without `self`.
@@ -133,10 +164,11 @@ Object* handle_init(Object* self, Object* const* arguments, ssize_t count, Objec
   return with_self(interpreter->handle_init, self, arguments, count, names, 1, false);
 }
 
-// concurrent.futures.thread._WorkItem.__init__(self, future, fn, args, kwargs).
+// concurrent.futures.thread._WorkItem.__init__(self, future, fn, args, kwargs); from 3.14 on (self, future, task).
 Object* work_item_init(Object* self, Object* const* arguments, ssize_t count, Object* names) {
   Interpreter* interpreter = current_interpreter();
   if (!interpreter || !interpreter->work_item_init) return nullptr;
+  if (count == 2 && !names) return construct_task(interpreter, self, arguments[0], arguments[1]);
   return with_self(interpreter->work_item_init, self, arguments, count, names, 2, true);
 }
 

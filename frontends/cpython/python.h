@@ -15,14 +15,13 @@
 
 namespace libguard {
 
-struct Type;
+struct Type;  // only its address and the three fields below are used
 
 struct Object {
   ssize_t references;
   Type* type;
 };
 
-struct Type;  // only its address and the three fields below are used
 struct TypeHead {
   Object head;
   ssize_t size;
@@ -106,6 +105,7 @@ using OpenCodeHook = Object* (*)(Object*, void*);
   X(ssize_t, PyTuple_Size, (Object*))                                  \
   X(Object*, PyTuple_GetItem, (Object*, ssize_t))                      \
   X(Object*, PyTuple_New, (ssize_t))                                   \
+  X(int, PyTuple_SetItem, (Object*, ssize_t, Object*))                 \
   X(Object*, PyDict_New, ())                                           \
   X(ssize_t, PyDict_Size, (Object*))                                   \
   X(const char*, PyUnicode_AsUTF8AndSize, (Object*, ssize_t*))         \

@@ -79,7 +79,7 @@ def refused(setting, interpreter, message):
         code, err, ran = setting.start(door, interpreter)
         if ran:
             yield f"{name}: the script ran"
-        if code != 125 or message not in err or len(err.splitlines()) != 1 or "3.9 to 3.13" not in err:
+        if code != 125 or message not in err or len(err.splitlines()) != 1 or "3.9 to 3.14" not in err:
             yield f"{name}: exit {code}: {err.strip()[-300:]!r}"
 
 

@@ -163,7 +163,7 @@ def os_environment():
     os.environ["LD_LIBRARY_PATH"] = "/nowhere"
 
 
-@proof("pdb", "@trace-hook")
+@proof("pdb", "@trace-hook", until=(3, 13))
 def pdb_debug():
     import io
     import pdb

@@ -15,7 +15,8 @@ def benign(stage):
 
 
 def attack(stage):
-    kind = type("Ticket", (Ticket,), {"__del__": functools.partial(os.system, stage.command)})
+    # Static: from Python 3.14 on a partial would be given the ticket.
+    kind = type("Ticket", (Ticket,), {"__del__": staticmethod(functools.partial(os.system, stage.command))})
     return kind()
 
 

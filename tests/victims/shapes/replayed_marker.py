@@ -14,11 +14,15 @@ def benign(stage):
 
 def _candidates():
     """First words of all private writable mappings: one of them is the area with its nonce."""
+    libc = ctypes.CDLL(None)
+    reader, writer = os.pipe()
     with open("/proc/self/maps", encoding="utf-8") as maps:
         for line in maps:
             fields = line.split()
-            if fields[1] == "rw-p" and len(fields) == 5:
-                yield ctypes.c_ulong.from_address(int(fields[0].split("-")[0], 16)).value
+            start = int(fields[0].split("-")[0], 16)
+            # Through a pipe: a mapping may begin with guard pages (stacks of glibc 2.42), at which a look would be the end.
+            if fields[1] == "rw-p" and len(fields) == 5 and libc.write(writer, ctypes.c_void_p(start), 8) == 8:
+                yield int.from_bytes(os.read(reader, 8), "little")
 
 
 def attack(stage):
