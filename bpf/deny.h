@@ -33,11 +33,14 @@ static __always_inline int lg_hook_answer(void)
 {
   struct task_struct *task = bpf_get_current_task_btf();
   __u32 tid = task->pid;
-  struct lg_refusal *refusal = bpf_map_lookup_elem(&refusals, &tid);
+  struct lg_refusal *refusal;
   struct lg_kernel_counts *counted;
   struct pt_regs *regs;
   int error = -1;
 
+  if (!lg_perhaps[task->tgid & (LG_PERHAPS - 1)])
+    return 0;
+  refusal = bpf_map_lookup_elem(&refusals, &tid);
   if (!refusal) { /* once a verdict was lost, nothing that is judged passes */
     if (!lg_refuses_all || !lg_makes_judged_call(task))
       return 0;
