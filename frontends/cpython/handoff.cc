@@ -28,6 +28,7 @@ struct Handoff {
 
 constexpr unsigned kDefaultFlags = 1u << 18;          // Py_TPFLAGS_HAVE_VERSION_TAG
 constexpr unsigned kClosedFlags = 1u << 7 | 1u << 8;  // no instances from Python, immutable; from 3.10 on
+constexpr ssize_t kMost = 8;                          // arguments of a constructor
 constexpr int kSlotCall = 50, kSlotDealloc = 52;
 
 Object* call_handoff(Object* self, Object* arguments, Object* keywords) {
@@ -99,7 +100,6 @@ bool is_handed_off(Object* const* parts, bool keywords) {
 // Calls the constructor that was there before. If the callable at `at` has no frame of a library, a hand-off takes
 // the place of it and of its arguments (and keywords, if `keywords`), which follow it.
 Object* construct(Object* original, Object* const* arguments, ssize_t count, Object* names, ssize_t at, bool keywords) {
-  constexpr ssize_t kMost = 8;
   ssize_t named = names ? py.PyTuple_Size(names) : 0;
   Interpreter* interpreter = current_interpreter();
   if (!interpreter || count < at + (keywords ? 3 : 2) || count + named > kMost ||
@@ -116,75 +116,71 @@ Object* construct(Object* original, Object* const* arguments, ssize_t count, Obj
   return call_original(original, passed, count, names);
 }
 
-// The tuple (callable, arguments, keywords) in which a hand-off stands for all three.
-Object* handed_task(Interpreter* interpreter, Object* const* parts) {
-  Owned handoff(make_handoff(interpreter, parts[0], parts[1], parts[2]));
-  Owned task(py.PyTuple_New(3)), no_arguments(py.PyTuple_New(0)), no_keywords(py.PyDict_New());
-  if (!handoff || !task || !no_arguments || !no_keywords) return nullptr;
-  py.PyTuple_SetItem(task.get(), 0, handoff.release());
-  py.PyTuple_SetItem(task.get(), 1, no_arguments.release());
-  py.PyTuple_SetItem(task.get(), 2, no_keywords.release());
-  return task.release();
-}
-
-// Python 3.14's form: callable, arguments and keywords come as one tuple. What an executor of interpreters submits is
-// none.
-Object* construct_task(Interpreter* interpreter, Object* self, Object* future, Object* task) {
-  Object* parts[3] = {};
-  if (py.is(task, py.PyTuple_Type) && py.PyTuple_Size(task) == 3)
-    for (ssize_t i = 0; i < 3; i++) parts[i] = py.PyTuple_GetItem(task, i);
-  Object* passed[] = {self, future, task};
-  if (parts[0] && is_handed_off(parts, true)) {
-    passed[2] = handed_task(interpreter, parts);
-    if (!passed[2]) return nullptr;
-  }
-  Owned ours(passed[2] == task ? nullptr : passed[2]);
-  return call_original(interpreter->work_item_init, passed, 3, nullptr);
-}
-
-// A method's arguments come without `self`.
-Object* with_self(Object* original, Object* self, Object* const* arguments, ssize_t count, Object* names, ssize_t at,
-                  bool keywords) {
-  constexpr ssize_t kMost = 8;
-  Object* all[kMost];
-  ssize_t named = names ? py.PyTuple_Size(names) : 0;
-  if (count + named + 1 > kMost) {
+// A method's arguments come without `self`. False, with an error set: they are too many.
+bool with_self(Object* self, Object* const* arguments, ssize_t count, Object* names, Object* (&all)[kMost]) {
+  const ssize_t given = count + (names ? py.PyTuple_Size(names) : 0);
+  if (given + 1 > kMost) {
     py.PyErr_SetString(*py.type_error, "libguard: too many arguments");
-    return nullptr;
+    return false;
   }
   all[0] = self;
-  memcpy(all + 1, arguments, static_cast<size_t>(count + named) * sizeof *all);
-  return construct(original, all, count + 1, names, at, keywords);
+  memcpy(all + 1, arguments, static_cast<size_t>(given) * sizeof *all);
+  return true;
 }
 
 // asyncio.events.Handle.__init__(self, callback, args, loop, context=None); TimerHandle's calls it.
 Object* handle_init(Object* self, Object* const* arguments, ssize_t count, Object* names) {
   Interpreter* interpreter = current_interpreter();
-  if (!interpreter || !interpreter->handle_init) return nullptr;
-  return with_self(interpreter->handle_init, self, arguments, count, names, 1, false);
+  Object* all[kMost];
+  if (!interpreter || !interpreter->handle_init || !with_self(self, arguments, count, names, all)) return nullptr;
+  return construct(interpreter->handle_init, all, count + 1, names, 1, false);
 }
 
-// concurrent.futures.thread._WorkItem.__init__(self, future, fn, args, kwargs); from 3.14 on (self, future, task).
+// concurrent.futures.thread._WorkItem.__init__(self, future, fn, args, kwargs), up to Python 3.13.
 Object* work_item_init(Object* self, Object* const* arguments, ssize_t count, Object* names) {
   Interpreter* interpreter = current_interpreter();
-  if (!interpreter || !interpreter->work_item_init) return nullptr;
-  if (count == 2 && !names) return construct_task(interpreter, self, arguments[0], arguments[1]);
-  return with_self(interpreter->work_item_init, self, arguments, count, names, 2, true);
+  Object* all[kMost];
+  if (!interpreter || !interpreter->work_item_init || !with_self(self, arguments, count, names, all)) return nullptr;
+  return construct(interpreter->work_item_init, all, count + 1, names, 2, true);
+}
+
+// From Python 3.14 on a work item is given a task, which a function of its executor makes of callable, arguments and
+// keywords. Executors of interpreters have one of their own, whose tasks must be such that they can leave this one.
+Object* resolve_task(Object*, Object* const* arguments, ssize_t count) {
+  if (count != 3) {
+    py.PyErr_SetString(*py.type_error, "libguard: a task is a callable, its arguments and its keywords");
+    return nullptr;
+  }
+  Interpreter* interpreter = current_interpreter();
+  if (!interpreter || !is_handed_off(arguments, true))
+    return py.Py_BuildValue("(OOO)", arguments[0], arguments[1], arguments[2]);
+  Owned handoff(make_handoff(interpreter, arguments[0], arguments[1], arguments[2]));
+  return handoff ? py.Py_BuildValue("(O(){})", handoff.get()) : nullptr;
+}
+
+MethodDef g_resolve_task = {"resolve_task", reinterpret_cast<void*>(&resolve_task), kFast, nullptr};
+
+// concurrent.futures.thread.WorkerContext.prepare(cls, initializer, initargs): what makes a context, what makes a task.
+Object* prepare_tasks(Object* type, Object* const* arguments, ssize_t count, Object* names) {
+  Interpreter* interpreter = current_interpreter();
+  Object* all[kMost];
+  if (!interpreter || !interpreter->prepare_tasks || !with_self(type, arguments, count, names, all)) return nullptr;
+  Owned both(call_original(interpreter->prepare_tasks, all, count + 1, names));
+  if (!both || !py.is(both.get(), py.PyTuple_Type) || py.PyTuple_Size(both.get()) != 2) return both.release();
+  Owned ours(py.PyCFunction_NewEx(&g_resolve_task, nullptr, nullptr));
+  return ours ? py.Py_BuildValue("(OO)", py.PyTuple_GetItem(both.get(), 0), ours.get()) : nullptr;
 }
 
 MethodDef g_handle_init = {"__init__", reinterpret_cast<void*>(&handle_init), kFast | kKeywords, nullptr};
+MethodDef g_prepare_tasks = {"prepare", reinterpret_cast<void*>(&prepare_tasks), kFast | kKeywords, nullptr};
 MethodDef g_work_item_init = {"__init__", reinterpret_cast<void*>(&work_item_init), kFast | kKeywords, nullptr};
 
-// Replaces the constructor of the class `name`. What was there stays in *original.
-void replace_constructor(Object* globals, const char* name, MethodDef* def, Object** original) {
-  Object* type = py.PyDict_GetItemString(globals, name);
-  if (!type || !py.is(type, py.PyType_Type)) return;
-  Owned before(py.PyObject_GetAttrString(type, "__init__"));
-  Owned after(py.PyDescr_NewMethod(type, def));
+// Puts `after` in the place of the function `before`, which stays in *original.
+void replace_function(Object* type, const char* name, Owned&& before, Owned&& after, Object** original) {
   if (before && after && py.is(before.get(), py.PyFunction_Type)) {
     Object* old = *original;
     *original = before.release();
-    if (py.PyObject_SetAttrString(type, "__init__", after.get()) == 0) {
+    if (py.PyObject_SetAttrString(type, name, after.get()) == 0) {
       if (old) py.Py_DecRef(old);
       return;
     }
@@ -192,6 +188,28 @@ void replace_constructor(Object* globals, const char* name, MethodDef* def, Obje
     *original = old;
   }
   py.PyErr_Clear();
+}
+
+// The class `name` of a module, null if there is none.
+Object* class_in(Object* globals, const char* name) {
+  Object* type = py.PyDict_GetItemString(globals, name);
+  return type && py.is(type, py.PyType_Type) ? type : nullptr;
+}
+
+void replace_constructor(Object* globals, const char* name, MethodDef* def, Object** original) {
+  Object* type = class_in(globals, name);
+  if (!type) return;
+  replace_function(type, "__init__", Owned(py.PyObject_GetAttrString(type, "__init__")),
+                   Owned(py.PyDescr_NewMethod(type, def)), original);
+}
+
+void replace_prepare(Object* globals, Object** original) {
+  Object* type = class_in(globals, "WorkerContext");
+  if (!type) return;
+  Owned bound(py.PyObject_GetAttrString(type, "prepare"));
+  const bool is_method = bound && py.is(bound.get(), py.PyMethod_Type);
+  replace_function(type, "prepare", Owned(is_method ? py.PyObject_GetAttrString(bound.get(), "__func__") : nullptr),
+                   Owned(py.PyDescr_NewClassMethod(type, &g_prepare_tasks)), original);
 }
 
 }  // namespace
@@ -206,6 +224,8 @@ void install_handoffs(Object* code, Object* globals) {
   if (!interpreter || !py.is(globals, py.PyDict_Type)) return;
   if (entry.function == kEvents)
     replace_constructor(globals, "Handle", &g_handle_init, &interpreter->handle_init);
+  else if (py.minor >= 14)
+    replace_prepare(globals, &interpreter->prepare_tasks);
   else
     replace_constructor(globals, "_WorkItem", &g_work_item_init, &interpreter->work_item_init);
 }

@@ -22,6 +22,7 @@ struct Interpreter {
   Object* handoff_type;
   Object* handle_init;     // asyncio.events.Handle.__init__ as it was
   Object* work_item_init;  // concurrent.futures.thread._WorkItem.__init__ as it was
+  Object* prepare_tasks;   // concurrent.futures.thread.WorkerContext.prepare as it was, from 3.14 on
 };
 
 // Of the current thread state, made on first use; null if there is none or no room, or if it is being cleared.

@@ -16,7 +16,6 @@
 namespace libguard {
 
 struct Type;  // only its address and the three fields below are used
-
 struct Object {
   ssize_t references;
   Type* type;
@@ -105,7 +104,6 @@ using OpenCodeHook = Object* (*)(Object*, void*);
   X(ssize_t, PyTuple_Size, (Object*))                                  \
   X(Object*, PyTuple_GetItem, (Object*, ssize_t))                      \
   X(Object*, PyTuple_New, (ssize_t))                                   \
-  X(int, PyTuple_SetItem, (Object*, ssize_t, Object*))                 \
   X(Object*, PyDict_New, ())                                           \
   X(ssize_t, PyDict_Size, (Object*))                                   \
   X(const char*, PyUnicode_AsUTF8AndSize, (Object*, ssize_t*))         \
@@ -125,7 +123,9 @@ using OpenCodeHook = Object* (*)(Object*, void*);
   X(Object*, PyType_FromSpec, (TypeSpec*))                             \
   X(Object*, PyType_GenericAlloc, (Object*, ssize_t))                  \
   X(void, PyObject_Free, (void*))                                      \
-  X(Object*, PyDescr_NewMethod, (Object*, MethodDef*))
+  X(Object*, PyCFunction_NewEx, (MethodDef*, Object*, Object*))        \
+  X(Object*, PyDescr_NewMethod, (Object*, MethodDef*))                 \
+  X(Object*, PyDescr_NewClassMethod, (Object*, MethodDef*))
 
 // X(name): data of the interpreter; types are named by their address.
 #define LG_PYTHON_DATA(X) \

@@ -61,6 +61,13 @@ with concurrent.futures.ThreadPoolExecutor(1) as pool:
     check("one number, entered and left", [w.split(":")[1] for w in words],
           [words[0].split(":")[1]] * 2 + ["0", words[0].split(":")[1]])
 
+if sys.version_info >= (3, 14):
+    # What leaves this interpreter stays as it is.
+    kinds()
+    with concurrent.futures.InterpreterPoolExecutor(1) as pool:
+        check("another interpreter's", pool.submit(int, "ff", base=16).result(), 255)
+    check("executor of interpreters", kinds(), [])
+
 
 async def main():
     loop = asyncio.get_running_loop()

@@ -10,7 +10,7 @@ from probe import check
 
 import liba
 
-DLOPEN, DLSYM, MEMORY, EXTENSION, GATEWAY = "640", "641", "643", "644", "645"
+DLOPEN, DLSYM, CALL, MEMORY, EXTENSION, GATEWAY = "640", "641", "642", "643", "644", "645"
 probe.log()
 
 
@@ -54,7 +54,8 @@ library = ctypes.CDLL(None)
 asked("symbol", [DLSYM], getattr, library, "getppid")
 buffer = ctypes.create_string_buffer(8)
 asked("memory", [MEMORY], ctypes.c_int.from_address, ctypes.addressof(buffer))
-asked("string_at", [MEMORY], ctypes.string_at, ctypes.addressof(buffer), 1)
+# From Python 3.14 on these are foreign functions like others.
+asked("string_at", [CALL, MEMORY] if sys.version_info >= (3, 14) else [MEMORY], ctypes.string_at, ctypes.addressof(buffer), 1)
 
 for right, operation, args in (("646", gc.get_objects, ()), ("640", ctypes.CDLL, (None,)),
                                ("656", os.putenv, ("PATH", "/x")), ("645", __import__, ("_testcapi",))):
