@@ -9,6 +9,7 @@ FRAME = re.compile(r"^ > (\S+?)(?:\([^)]*\))? \[0x([0-9a-f]+)\]$")
 BIRTH = ("clone", "clone3", "fork", "vfork")
 # The kernel itself makes a sleeping call again with this number after a stop; no program contains it.
 KERNEL_MADE = {"restart_syscall"}
+LAST_NUMBER = 1023  # far beyond the newest call
 # Behind the line of one ending thread strace prints the stacks of all that end.
 MIXED = {"exit", "exit_group"}
 
@@ -33,6 +34,12 @@ def read(trace):
         yield (*current, frames)
 
 
+def is_call(name):
+    """While another thread ends the process, strace may show a thread's registers for a call: syscall_0x6e8b, a process id."""
+    number = re.match(r"syscall_0x([0-9a-f]+)$", name)
+    return name not in KERNEL_MADE and (number is None or int(number.group(1), 16) <= LAST_NUMBER)
+
+
 def calls_of_program(trace, program):
     """(call, frames) of processes while they ran `program`; from the start of its code on."""
     lines = list(read(trace))
@@ -54,5 +61,5 @@ def calls_of_program(trace, program):
             first = False
             if done:
                 running[pid] = pending[pid]
-        elif running[pid] == program and call not in KERNEL_MADE:
+        elif running[pid] == program and is_call(call):
             yield call, [] if call in MIXED else frames

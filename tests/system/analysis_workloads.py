@@ -160,6 +160,7 @@ def memcached(tracer, directory):
                                 "-Z", "-o", f"ssl_chain_cert={cert},ssl_key={key}", "-vv", *user], cwd=directory, **QUIET)
     try:
         wait_for(port)
+        wait_for(tls)
         for command in (b"set t 0 0 1\r\n1\r\n", b"get t\r\n", b"refresh_certs\r\n", b"get t\r\n"):
             if not over_tls(tls, command):
                 raise RuntimeError(f"memcached did not answer {command} over TLS")
