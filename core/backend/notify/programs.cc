@@ -44,13 +44,14 @@ std::string invoked_path(pid_t pid, const std::string& name, const std::vector<s
   return {};
 }
 
-// -X pycache_prefix=DIR or -Xpycache_prefix=DIR among the interpreter's own options, or the variable.
+// -X pycache_prefix=DIR or -Xpycache_prefix=DIR, wherever among the arguments, or the variable.
 bool bytecode_elsewhere(const std::vector<std::string>& arguments, const std::vector<std::string>& environment) {
   if (!value_of(environment, "PYTHONPYCACHEPREFIX").empty()) return true;
-  return std::any_of(arguments.begin(), arguments.end(), [](std::string_view argument) {
-    if (argument.starts_with("-X")) argument.remove_prefix(2);
-    return argument.starts_with("pycache_prefix=");
-  });
+  for (size_t i = 1; i < arguments.size(); i++)
+    if (arguments[i].starts_with("-Xpycache_prefix=") ||
+        (arguments[i - 1] == "-X" && arguments[i].starts_with("pycache_prefix=")))
+      return true;
+  return false;
 }
 
 }  // namespace
