@@ -38,12 +38,11 @@ const std::map<int, const char*>& other_names() {
 std::set<std::string> strong_functions() {
   std::set<std::string> all;
   std::ifstream file("/proc/kallsyms");
-  std::string address, type, name;
-  for (std::string line; std::getline(file, line);) {
+  for (std::string line; std::getline(file, line);) {  // ADDRESS TYPE NAME
     const size_t first = line.find(' ');
     if (first == std::string::npos || line.size() < first + 4) continue;
     if (line[first + 1] != 'T' && line[first + 1] != 't') continue;
-    name = line.substr(first + 3, line.find('\t') - first - 3);
+    const std::string name = line.substr(first + 3, line.find('\t') - first - 3);
     if (name.rfind("__x64_sys_", 0) == 0) all.insert(name);
   }
   return all;
