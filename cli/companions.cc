@@ -44,6 +44,10 @@ Status choose_feed(const GuardFlags& flags, const std::vector<std::string>& comm
   if (!interpreter) return tl::unexpected(interpreter.error());
   auto probes = read_probes(*interpreter);
   if (!probes) return tl::unexpected(probes.error());
+  if (probes->hides_exceptions)
+    return fail(Code::kUnsupported,
+                "the probes of " + *interpreter + " do not tell of functions that an exception ends",
+                "leave --feed out: the walk needs no probes");
   if (probes->traces_lines && !flags.record)
     return fail(Code::kUnsupported,
                 "the probes of " + *interpreter + " tell of each call only while each line is traced",

@@ -18,7 +18,7 @@
 namespace libguard {
 namespace {
 
-constexpr int kOldestMinor = 9, kNewestMinor = 14;
+constexpr int kOldestMinor = 9, kNewestMinor = 15;
 
 // Prints: executable, version, free-threaded, then the gateways it could import, one a line.
 constexpr const char* kQuestions =
@@ -55,7 +55,7 @@ Finding version_finding(const std::vector<std::string>& lines) {
   if (lines[2] == "1")
     return {Finding::kBad, "interpreter", answer + ", free-threaded", "use the build with the global interpreter lock"};
   if (major != 3 || minor < kOldestMinor || minor > kNewestMinor)
-    return {Finding::kBad, "interpreter", answer, "CPython 3.9 to 3.14 are understood"};
+    return {Finding::kBad, "interpreter", answer, "CPython 3.9 to 3.15 are understood"};
   return {Finding::kGood, "interpreter", answer + ", frames read by walk", ""};
 }
 
@@ -65,6 +65,9 @@ Finding probes_finding(const std::string& python) {
   auto probes = file ? read_probes(*file) : Result<PythonProbes>(tl::unexpected(file.error()));
   if (!probes) return {Finding::kGood, "probes", "none: only the walk knows its stacks", ""};
   const std::string names = "function__entry, function__return";
+  if (probes->hides_exceptions)
+    return {Finding::kGood, "probes",
+            names + ", but none where an exception ends a function: only the walk knows its stacks", ""};
   if (probes->traces_lines)
     return {Finding::kGood, "probes", names + "; whole only while each line is traced: --feed usdt of record", ""};
   return {Finding::kGood, "probes", names + ": --feed usdt of record and run", ""};

@@ -43,6 +43,7 @@ constexpr auto kVouching = std::to_array<Entry>({
     {"os", kRuns | bit(LG_GROUP_CHILD_POISON)},
     {"pdb", kTraces},
     {"profile", kTraces},
+    {"profiling", kTraces},
     {"pty", kForks},
     {"smtplib", kConnects},
     {"socket", kConnects},

@@ -56,7 +56,7 @@ void tag_object(Object* object, const Origin& origin, int depth) {
   if (py.is(object, py.PyFunction_Type)) {
     Object* code = field<Object*>(object, py.layout.function_code);
     if (!is_code(code) || !layout_holds(code))
-      lg_refuse_start("this interpreter's objects are not laid out as expected", "use CPython 3.9 to 3.14 as released");
+      lg_refuse_start("this interpreter's objects are not laid out as expected", "use CPython 3.9 to 3.15 as released");
     tag_function(object, code, origin);
     if (depth < kDeepest) tag_attribute(object, "__closure__", origin, depth);  // a decorator holds what it decorates
   } else if (depth >= kDeepest) {

@@ -85,7 +85,9 @@ int audit(const char* event, Object* arguments, void*) {
       return event[1] == 'y' ? judge_event(event, arguments) : 0;
     case 'o':
       if (is_event(event, "object.__setattr__")) tag_by_creator(argument(arguments, 2));
-      return is_event(event, "os.putenv") || is_event(event, "os.unsetenv") ? judge_event(event, arguments) : 0;
+      return is_event(event, "os.putenv") || is_event(event, "os.unsetenv") || is_event(event, "os._clearenv")
+                 ? judge_event(event, arguments)
+                 : 0;
     default:
       return 0;
   }

@@ -81,6 +81,7 @@ bool set_layout(int minor) {
     case 12:
     case 13:
     case 14:
+    case 15:
       py.layout = {24, 48, 112, 120, 128, 48};
       return true;
     default:

@@ -43,6 +43,7 @@ constexpr EventRight kPlain[] = {
     {"sys.setprofile", LG_RIGHT_PY_SYS_SETPROFILE},
     {"sys.addaudithook", LG_RIGHT_PY_SYS_ADDAUDITHOOK},
     {"sys.monitoring.register_callback", LG_RIGHT_PY_SYS_MONITORING},
+    {"os._clearenv", LG_RIGHT_PY_OS_PUTENV},
     {"sys.remote_exec", LG_RIGHT_PY_DEBUGGER_ATTACH},
     {"cpython.remote_debugger_script", LG_RIGHT_PY_DEBUGGER_ATTACH},
 };

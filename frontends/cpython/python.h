@@ -5,7 +5,7 @@
 // Thread:  filled once before the interpreter starts; used with the GIL held.
 // Failure: a missing function or an unknown version makes load_python() say what it missed.
 //
-// Layouts are those of CPython 3.9 to 3.14 with the GIL; those that differ by version are in PythonLayout and are
+// Layouts are those of CPython 3.9 to 3.15 with the GIL; those that differ by version are in PythonLayout and are
 // compared with what Python itself says before anything depends on them.
 #pragma once
 

@@ -15,7 +15,7 @@
 namespace libguard {
 namespace {
 
-constexpr int kFiles = 64;  // read one after the other; each is executed before the next is read
+constexpr int kFiles = 512;  // up to Python 3.14 each is executed before the next is read, then all are read first
 
 struct Lines {
   char* bytes;
@@ -26,18 +26,28 @@ Lines g_files[kFiles];
 unsigned g_next;
 
 struct Executed {
-  Object* frame;  // of site.addpackage, not owned: it waits in exec()
+  Object* frame;  // of the function of `site`, not owned: it waits in exec()
   uint64_t answer;
 };
 thread_local Executed t_line;
 
 bool is_end(char c) { return c == '\n' || c == '\r'; }
+bool is_space(char c) { return is_end(c) || c == ' ' || c == '\t'; }
+
+// Without the white space around: from Python 3.15 on a line is executed without.
+void strip(const char** text, size_t* length) {
+  while (*length > 0 && is_space((*text)[*length - 1])) --*length;
+  while (*length > 0 && is_space(**text)) ++*text, --*length;
+}
 
 bool has_line(const Lines& file, const char* text, size_t length) {
   for (size_t at = 0; at < file.length;) {
     size_t end = at;
     while (end < file.length && !is_end(file.bytes[end])) end++;
-    if (end - at == length && memcmp(file.bytes + at, text, length) == 0) return true;
+    const char* line = file.bytes + at;
+    size_t size = end - at;
+    strip(&line, &size);
+    if (size == length && memcmp(line, text, length) == 0) return true;
     at = end + 1;
   }
   return false;
@@ -67,15 +77,19 @@ void keep_lines(char* bytes, size_t length, uint64_t answer) {
 }
 
 void begin_line(Object* text) {
-  static constexpr uint32_t kReader = function_named("site.addpackage");
+  static constexpr uint32_t kReader = function_named("site.addpackage");  // up to Python 3.14
+  static constexpr uint32_t kExecutor = function_named("site.StartupState._exec_imports");
   lg_code_entry entry;
   t_line = {};
-  if (!innermost_entry(&entry) || entry.library != LG_RUNTIME || entry.function != kReader) return;
-  ssize_t length = 0;
-  const char* line = text_of(text, &length);
-  while (line && length > 0 && is_end(line[length - 1])) length--;
+  if (!innermost_entry(&entry) || entry.library != LG_RUNTIME) return;
+  if (entry.function != (py.minor < 15 ? kReader : kExecutor)) return;
+  ssize_t given = 0;
+  const char* line = text_of(text, &given);
+  if (!line) return;
+  size_t length = static_cast<size_t>(given);
+  strip(&line, &length);
   uint64_t answer = 0;
-  if (!line || length == 0 || !find_line(line, static_cast<size_t>(length), &answer)) return;
+  if (length == 0 || !find_line(line, length, &answer)) return;
   if (LG_RESOLVED_TRUSTED(answer)) t_line = {py.PyEval_GetFrame(), answer};
 }
 

@@ -16,8 +16,8 @@ namespace libguard {
 // Keeps the content of a .pth file (from malloc, taken over) with the answer for it.
 void keep_lines(char* bytes, size_t length, uint64_t answer);
 
-// exec(text) is about to run: if site.addpackage itself calls it with a line of a file that was kept, the code made of
-// it is the file's.
+// exec(text) is about to run: if the function of `site` that executes such lines calls it with one of a file that was
+// kept, the code made of it is the file's.
 void begin_line(Object* text);
 void end_line();
 

@@ -112,7 +112,7 @@ void wrap(MethodDef* def, const char* name) {
   if (g_wrapped[kTarget].def) return;
   if (!def || strcmp(def->name, name) != 0)
     lg_refuse_start("this interpreter's functions are not where they are expected",
-                    "use CPython 3.9 to 3.14 as released");
+                    "use CPython 3.9 to 3.15 as released");
   void* wrapper = nullptr;
   switch (def->flags & 0x8f) {
     case kOneArgument:
@@ -126,7 +126,7 @@ void wrap(MethodDef* def, const char* name) {
       break;
     default:
       lg_refuse_start("this interpreter's functions are called in a way that is not known",
-                      "use CPython 3.9 to 3.14 as released");
+                      "use CPython 3.9 to 3.15 as released");
   }
   g_wrapped[kTarget] = {def, def->function};
   def->function = wrapper;

@@ -25,7 +25,7 @@ void join_as_python() {
     case Recognised::kNoPython:
       return;
     case Recognised::kUnsupported:
-      lg_refuse_start(problem, "CPython 3.9 to 3.14 with the GIL are; run this program with one of them");
+      lg_refuse_start(problem, "CPython 3.9 to 3.15 with the GIL are; run this program with one of them");
     case Recognised::kPython:
       break;
   }

@@ -1,6 +1,6 @@
 # The Python package, installed into fresh virtual environments by pip: Debian's interpreter, the oldest and newest of pyenv.
 find_program(LG_DEBIAN_PYTHON python3.11 PATHS /usr/bin NO_DEFAULT_PATH)
-file(GLOB package_pythons $ENV{HOME}/.pyenv/versions/3.9.*/bin/python3.9 $ENV{HOME}/.pyenv/versions/3.1[34].*/bin/python3.1[34])
+file(GLOB package_pythons $ENV{HOME}/.pyenv/versions/3.9.*/bin/python3.9 $ENV{HOME}/.pyenv/versions/3.1[345].*/bin/python3.1[345])
 foreach(python IN LISTS LG_DEBIAN_PYTHON package_pythons)
   if(NOT python)
     continue()

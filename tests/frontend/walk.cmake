@@ -1,6 +1,6 @@
 # The walk over the stacks of real interpreters: every shape of stack, then random ones.
 find_program(LG_PYTHON311 python3.11 PATHS /usr/bin NO_DEFAULT_PATH)
-file(GLOB walk_pythons $ENV{HOME}/.pyenv/versions/3.9.*/bin/python3.9 $ENV{HOME}/.pyenv/versions/3.1[0-4].*/bin/python3.1[0-4])
+file(GLOB walk_pythons $ENV{HOME}/.pyenv/versions/3.9.*/bin/python3.9 $ENV{HOME}/.pyenv/versions/3.1[0-5].*/bin/python3.1[0-5])
 set(walk_folder ${CMAKE_CURRENT_SOURCE_DIR}/walk)
 set(LG_WALK_COMPARISONS 100000 CACHE STRING "Random comparisons of the walk per interpreter")
 

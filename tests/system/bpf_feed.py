@@ -23,6 +23,14 @@ LOSSES = ("kernel_feeds_lost", "kernel_faults", "kernel_truncated", "kernel_unkn
 # Passes no probe unless somebody raised its semaphores: else it would take ten times as long.
 BYSTANDER = "import json, time\nt = time.process_time()\nfor _ in range(2000): json.loads(json.dumps(list(range(200))), parse_int=int)\nprint(time.process_time() - t)"
 
+NEWER = r"""
+#define PROBE(name) __asm__ volatile( \
+    "990: nop\n.pushsection .note.stapsdt,\"\",\"note\"\n.balign 4\n.4byte 992f-991f,994f-993f,3\n991: .asciz \"stapsdt\"\n" \
+    "992: .balign 4\n993: .8byte 990b,0,0\n.asciz \"python\"\n.asciz \"" name "\"\n.byte 0\n994: .balign 4\n.popsection\n")
+const unsigned long Py_Version = 0x030f00f0;
+int main(void) { PROBE("function__entry"); PROBE("function__return"); return 0; }
+"""
+
 
 def environment(work):
     """An interpreter with two distributions of one module each."""
@@ -90,6 +98,15 @@ def check(work, python):
         yield f"another process of the interpreter was slowed down: {both['times']}"
 
 
+def newer_interpreter(work):
+    """A program with the probes of CPython 3.15: entry and return, no line."""
+    program = os.path.join(work, "newer")
+    with open(program + ".c", "w", encoding="utf-8") as file:
+        file.write(NEWER)
+    subprocess.run(["cc", "-rdynamic", "-o", program, program + ".c"], check=True)
+    return program
+
+
 def check_refusals(work, python):
     code, _, _, err, _ = record(work, python, "usdt", "run")
     if code != 125 or "while each line is traced" not in err:
@@ -97,6 +114,9 @@ def check_refusals(work, python):
     code, _, _, err, _ = record(work, "/bin/true", "usdt")
     if code != 125 or "has no probes" not in err:
         yield f"record --feed usdt of a program without probes started: code {code}: {err.strip()[-200:]}"
+    code, _, _, err, _ = record(work, newer_interpreter(work), "usdt")
+    if code != 125 or "do not tell of functions that an exception ends" not in err:
+        yield f"record --feed usdt with probes like those of 3.15 started: code {code}: {err.strip()[-200:]}"
     code, out, _ = harness.run([harness.libguard_binary(), "doctor", "--python", PYTHON], harness.Account(as_user=False), work)
     if "function__entry, function__return; whole only while each line is traced" not in out:
         yield f"doctor does not name the probes: {out[-400:]}"

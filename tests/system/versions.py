@@ -21,7 +21,7 @@ const char* Py_GetVersion(void) { return VERSION; }
 void Py_InitializeEx(int signals) { (void)signals; }
 int main(int count, char** words) { return count == 3 && open(words[2], O_CREAT | O_WRONLY, 0600) < 0; }
 '''
-STANDINS = {"3.15.0 (main)": "this version of CPython is not supported", "4.0.0 (main)": "this version of CPython is not supported",
+STANDINS = {"3.16.0 (main)": "this version of CPython is not supported", "4.0.0 (main)": "this version of CPython is not supported",
             "2.7.18 (default)": "this version of CPython is not supported", "of its own": "this version of CPython is not supported",
             "3.13.0 experimental free-threading build (main)": "free-threaded CPython is not supported"}
 
@@ -79,7 +79,7 @@ def refused(setting, interpreter, message):
         code, err, ran = setting.start(door, interpreter)
         if ran:
             yield f"{name}: the script ran"
-        if code != 125 or message not in err or len(err.splitlines()) != 1 or "3.9 to 3.14" not in err:
+        if code != 125 or message not in err or len(err.splitlines()) != 1 or "3.9 to 3.15" not in err:
             yield f"{name}: exit {code}: {err.strip()[-300:]!r}"
 
 

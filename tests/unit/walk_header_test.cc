@@ -37,14 +37,19 @@ std::vector<lg_python_offsets> all_offsets() {
   std::vector<lg_python_offsets> all;
   ProcessMemory none(0);
   for (uint32_t minor = 7; minor <= 12; minor++) all.push_back(*python_offsets(none, 0x03000000 | minor << 16, 0));
-  uint64_t word[40] = {};
+  uint64_t word[45] = {};
   std::memcpy(word, "xdebugpy", 8);
   word[1] = 0x030d00f0;
-  for (size_t i = 3; i < 40; i++) word[i] = 0;
+  for (size_t i = 3; i < 45; i++) word[i] = 0;
   const uint64_t known[][2] = {{5, 632}, {8, 7264}, {9, 7344}, {19, 304}, {21, 8}, {22, 16},
                                {23, 72}, {24, 152}, {28, 80},  {29, 8},   {33, 70}};
   for (const auto& [index, value] : known) word[index] = value;
   all.push_back(*parse_debug_offsets(0x030d00f0, word, sizeof(word)));
+  for (size_t i = 3; i < 45; i++) word[i] = 0;
+  const uint64_t newest[][2] = {{1, 0x030f00f0}, {5, 936}, {8, 7264}, {9, 7336}, {22, 888}, {24, 8},
+                                {25, 16},        {26, 72}, {30, 176}, {39, 88},  {40, 8},   {44, 74}};
+  for (const auto& [index, value] : newest) word[index] = value;
+  all.push_back(*parse_debug_offsets(0x030f00f0, word, sizeof(word)));
   return all;
 }
 

@@ -107,7 +107,7 @@ TEST(ProcessMemory, ReadsThroughItsDescriptorWhereReadvIsRefused) {
 
 // The words of _Py_DebugOffsets as releases have them.
 struct Debug {
-  uint64_t word[40] = {};
+  uint64_t word[45] = {};
   Debug(uint32_t hexversion, std::initializer_list<std::pair<int, uint64_t>> values) {
     std::memcpy(word, "xdebugpy", 8);
     word[1] = hexversion;
@@ -123,6 +123,9 @@ const Debug k313(
 const Debug k314(
     0x030e04f0,
     {{5, 632}, {8, 7272}, {9, 7344}, {22, 312}, {24, 8}, {25, 16}, {26, 72}, {27, 152}, {31, 88}, {32, 8}, {36, 74}});
+const Debug k315(
+    0x030f00f0,
+    {{5, 936}, {8, 7264}, {9, 7336}, {22, 888}, {24, 8}, {25, 16}, {26, 72}, {30, 176}, {39, 88}, {40, 8}, {44, 74}});
 
 TEST(PythonOffsets, ReadsTheInterpretersOwnWord) {
   const auto three = k313.parse(0x030d00f0);
@@ -140,12 +143,21 @@ TEST(PythonOffsets, ReadsTheInterpretersOwnWord) {
   EXPECT_EQ(four->state_thread, 152u);
   EXPECT_EQ(four->frame_owner, 74u);
   EXPECT_EQ(four->code_tags, 3u);
+  const auto five = k315.parse(0x030f00f0);
+  ASSERT_TRUE(five);
+  EXPECT_EQ(five->interpreter_states, 7336u);
+  EXPECT_EQ(five->state_frame, 72u);
+  EXPECT_EQ(five->state_thread, 176u);
+  EXPECT_EQ(five->frame_previous, 8u);
+  EXPECT_EQ(five->frame_owner, 74u);
+  EXPECT_EQ(five->code_tags, 3u);
 }
 
 TEST(PythonOffsets, RefusesWhatCannotBe) {
   EXPECT_FALSE(k313.parse(0x030e04f0)) << "the version must be the one that runs";
   EXPECT_FALSE(k314.parse(0x030d00f0));
-  EXPECT_EQ(k314.parse(0x030f00f0).error().code, Code::kUnsupported);
+  EXPECT_FALSE(k314.parse(0x030f00f0));
+  EXPECT_EQ(k315.parse(0x031000f0).error().code, Code::kUnsupported);
   for (const int index : {0, 1, 5, 8, 9, 21, 22, 23, 24, 29, 33}) {
     Debug broken = k313;
     broken.word[index] = 0x123456789;

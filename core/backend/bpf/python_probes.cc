@@ -152,8 +152,10 @@ Result<PythonProbes> read_probes(const std::string& path) {
   probes.path = std::filesystem::canonical(path, error).string();
   probes.base = file.base();
   const auto found = probes_in(file.section(".note.stapsdt"), file.section_address(".stapsdt.base"));
-  // New in 3.11, and exported.
-  probes.traces_lines = file.section(".dynstr").find(std::string_view("\0Py_Version\0", 12)) != std::string::npos;
+  // Py_Version is new in 3.11, and exported; the probe `line` came back in no version after it.
+  const bool newer = file.section(".dynstr").find(std::string_view("\0Py_Version\0", 12)) != std::string::npos;
+  probes.traces_lines = newer && found.contains("line");
+  probes.hides_exceptions = newer && !found.contains("line");
   for (const auto& [name, probe] : found) {
     const bool entry = name == "function__entry", leaves = name == "function__return";
     if (entry) probes.entries.push_back(file.offset_of(probe.address));

@@ -25,6 +25,8 @@ struct PythonProbes {
   uint64_t base = 0;                       // address of the first loaded page, as linked
   // 3.11: an entry is told only while every line is traced as well; the semaphores say so. Up to 3.10 it always is.
   bool traces_lines = false;
+  // From 3.15 on: no probe tells of a function that an exception ends.
+  bool hides_exceptions = false;
 };
 
 Result<PythonProbes> read_probes(const std::string& path);

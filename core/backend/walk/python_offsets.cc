@@ -34,7 +34,7 @@ std::string version_text(uint32_t hexversion) {
 
 tl::unexpected<Error> unknown_version(uint32_t hexversion) {
   return fail(Code::kUnsupported, "CPython " + version_text(hexversion) + " has a layout that libguard does not know",
-              "use CPython 3.9 to 3.14, or a newer libguard");
+              "use CPython 3.9 to 3.15, or a newer libguard");
 }
 
 tl::unexpected<Error> bad_offsets(uint32_t hexversion, const std::string& why) {
@@ -46,15 +46,17 @@ tl::unexpected<Error> bad_offsets(uint32_t hexversion, const std::string& why) {
 struct DebugLayout {
   uint32_t version;
   uint32_t interpreters, interpreter_next, interpreter_states;
-  uint32_t state;  // size previous next interpreter current_frame thread_id
+  uint32_t state;  // size previous next interpreter current_frame
+  uint32_t state_thread;
   uint32_t frame;  // size previous executable instr_ptr localsplus owner
   uint32_t code_tags;
 };
 constexpr DebugLayout kLayouts[] = {
-    {0x030d, 5, 8, 9, 19, 28, 0},
-    {0x030e, 5, 8, 9, 22, 31, 3},
+    {0x030d, 5, 8, 9, 19, 24, 28, 0},
+    {0x030e, 5, 8, 9, 22, 27, 31, 3},
+    {0x030f, 5, 8, 9, 22, 30, 39, 3},
 };
-constexpr size_t kDebugWords = 40;
+constexpr size_t kDebugWords = 45;  // the last that is used: the owner of a frame, of 3.15
 
 bool plausible(const lg_python_offsets& o, uint64_t state_size, uint64_t frame_size) {
   const uint32_t state[] = {o.state_previous, o.state_next, o.state_interpreter, o.state_thread, o.state_frame};
@@ -92,7 +94,7 @@ Result<lg_python_offsets> parse_debug_offsets(uint32_t hexversion, const void* b
   o.state_next = at(layout->state + 2);
   o.state_interpreter = at(layout->state + 3);
   o.state_frame = at(layout->state + 4);
-  o.state_thread = at(layout->state + 5);
+  o.state_thread = at(layout->state_thread);
   o.state_cframe = o.cframe_frame = kNone;
   o.frame_previous = at(layout->frame + 1);
   o.frame_code = at(layout->frame + 2);

@@ -14,7 +14,7 @@
 
 namespace libguard {
 
-// 3.7 to 3.12 from a table; 3.13 and 3.14 from the interpreter's own _Py_DebugOffsets at `runtime_state`.
+// 3.7 to 3.12 from a table; 3.13 to 3.15 from the interpreter's own _Py_DebugOffsets at `runtime_state`.
 Result<lg_python_offsets> python_offsets(ProcessMemory& memory, uint32_t hexversion, uint64_t runtime_state);
 
 // The part of the above that reads no memory: `bytes` are the first `size` bytes of _PyRuntime.

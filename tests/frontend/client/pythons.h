@@ -47,7 +47,7 @@ inline std::vector<PythonFound> find_pythons() {
       char version[64] = "", stdlib[512] = "", free_threaded[8] = "";
       int minor = 0;
       if (sscanf(facts.c_str(), "%d %63s %511s %7s", &minor, version, stdlib, free_threaded) != 4) continue;
-      if (minor < 9 || minor > 14 || std::string(free_threaded) == "True") continue;
+      if (minor < 9 || minor > 15 || std::string(free_threaded) == "True") continue;
       found.emplace(version, PythonFound{program, stdlib, version, minor});
     }
     globfree(&matches);

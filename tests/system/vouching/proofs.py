@@ -91,7 +91,7 @@ def bdb_runcall():
     bdb.Bdb().runcall(nothing)
 
 
-@proof("cProfile", "@trace-hook")
+@proof("cProfile", "@trace-hook", until=(3, 14))
 def cprofile_runcall():
     import cProfile
 
@@ -170,6 +170,13 @@ def pdb_debug():
 
     debugger = pdb.Pdb(stdin=io.StringIO("debug 1\nc\nc\n"), stdout=io.StringIO(), readrc=False, nosigint=True)
     debugger.runcall(nothing)
+
+
+@proof("profiling", "@trace-hook", since=(3, 15))
+def profiling_runcall():
+    import profiling.tracing
+
+    profiling.tracing.Profile().runcall(nothing)
 
 
 @proof("profile", "@trace-hook")

@@ -12,6 +12,7 @@ import libb
 gc.disable()
 wrong = missing = reused = 0
 epoch = int(probe.ask("epoch"))
+copied = compile("lambda: 1000", "x", "exec")
 for round in range(300):
     text = "lambda: %d" % (round + 1000)
     first = liba.compiled(text)
@@ -21,9 +22,10 @@ for round in range(300):
     del first
     if probe.ask("entry %d" % address) != "none":
         wrong += 1
-    # Several: which of them gets the memory differs between versions.
+    # Several, of both kinds: which of them gets the memory differs between versions, and a compiler may have used it.
     modules = [compile(text, "x", "exec") for _ in range(20)]
     others = modules + [module.co_consts[0] for module in modules]
+    others += [code.replace(co_firstlineno=line) for line in range(1, 11) for code in (copied, copied.co_consts[0])]
     in_place = [other for other in others if id(other) == address]
     reused += len(in_place)
     for other in in_place or others[:1]:

@@ -37,6 +37,10 @@ asked("PATH", ["656"], os.putenv, "PATH", os.environ["PATH"])
 asked("PYTHONPATH", ["656"], os.unsetenv, "PYTHONPATH")
 asked("LD_LIBRARY_PATH", ["656"], os.putenv, "LD_LIBRARY_PATH", "")
 os.unsetenv("LD_LIBRARY_PATH")
+if sys.version_info >= (3, 15):
+    kept = dict(os.environ)
+    asked("whole environment", ["656"], os.environ.clear)
+    os.environ.update(kept)
 
 import collections
 import logging
