@@ -6,61 +6,82 @@
  * Failure: a call that reaches none of the hooks of its right is not refused here: such rights are never claimed
  *          (core/backend/bpf/hooks), they stay with notify.
  *
- * Each hook exists twice: for the BPF LSM, where it is among the active ones (lsm= of the boot line), and as
- * fmod_ret on the same security_ function, which needs no boot parameter. The loader takes one of them, and only those
- * hooks that the refused rights need: every hook costs every process of the machine. Where the kernel lets the stubs of
- * system calls be overridden, one program stands at those stubs that active LSM hooks do not answer for.
+ * Each hook exists three times: for the BPF LSM, where it is among the active ones (lsm= of the boot line), as a
+ * program that may wait if the kernel allows that for the hook, and that judges again what sys_enter could not read;
+ * and as fmod_ret on the same security_ function, which needs no boot parameter. The loader takes one of them, and only
+ * those hooks that the refused rights need: every hook costs every process of the machine. Where the kernel lets the
+ * stubs of system calls be overridden, one program stands at those stubs that active LSM hooks do not answer for.
  */
 #ifndef LIBGUARD_BPF_DENY_H
 #define LIBGUARD_BPF_DENY_H
 
-#include "bpf/lifecycle.h"
+#include "bpf/second_look.h"
 
 #define LG_LARGEST_ERRNO 4095
 
-/* A task of a guarded process in a call that is judged. */
-static __always_inline int lg_makes_judged_call(struct task_struct *task)
+/* From 6.12 on the verifier wants to see that the answer is an errno; it loses the bounds of what is negated. */
+static __always_inline int lg_errno_of(int error)
 {
-  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-  __u32 zero = 0, nr = (__u32)regs->orig_ax;
-  struct lg_settings *set = bpf_map_lookup_elem(&settings, &zero);
-
-  return set && lg_process_of(task) && set->want[nr & 511] & LG_WANT_RIGHT;
-}
-
-/* Refused only while the call is still the one that was judged: a later call may be one that nobody looked at. */
-static __always_inline int lg_hook_answer(void)
-{
-  struct task_struct *task = bpf_get_current_task_btf();
-  __u32 tid = task->pid;
-  struct lg_refusal *refusal;
-  struct lg_kernel_counts *counted;
-  struct pt_regs *regs;
-  int error = -1;
-
-  if (!lg_perhaps[task->tgid & (LG_PERHAPS - 1)])
-    return 0;
-  refusal = bpf_map_lookup_elem(&refusals, &tid);
-  if (!refusal) { /* once a verdict was lost, nothing that is judged passes */
-    if (!lg_refuses_all || !lg_makes_judged_call(task))
-      return 0;
-    LG_OPAQUE(error); /* else the compiler negates the condition: see below */
-    return error;
-  }
-  regs = (struct pt_regs *)bpf_task_pt_regs(task);
-  if (regs->orig_ax + 1 != refusal->call)
-    return 0;
-  counted = lg_counts_here();
-  if (counted)
-    lg_count(counted, hook_denied);
-  /* From 6.12 on the verifier wants to see that the answer is an errno; it loses the bounds of what is negated. */
-  error = refusal->error;
   if (error >= 0)
     return -1;
   LG_OPAQUE(error);
   if (error < -LG_LARGEST_ERRNO)
     return -1;
   return error;
+}
+
+static __always_inline int lg_refuse(const struct lg_refusal *refusal)
+{
+  struct lg_kernel_counts *counted = lg_counts_here();
+
+  if (counted)
+    lg_count(counted, hook_denied);
+  return lg_errno_of(refusal->error);
+}
+
+/* Of a hook that may not wait. What is to be judged again passes here: it comes to one that may. */
+static __always_inline int lg_hook_answer(void)
+{
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct lg_refusal *refusal;
+
+  if (!lg_perhaps[task->tgid & (LG_PERHAPS - 1)])
+    return 0;
+  refusal = lg_refusal_of(task);
+  if (!refusal)
+    return lg_answer_without_verdict(task);
+  if (refusal->missing_size)
+    return 0;
+  return lg_refuse(refusal);
+}
+
+/* Of a hook that may wait. */
+static __always_inline int lg_waiting_answer(void)
+{
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct lg_kernel_process *process;
+  struct lg_kernel_counts *counted;
+  struct lg_refusal *refusal;
+  __u32 tid = task->pid;
+
+  if (!lg_perhaps[task->tgid & (LG_PERHAPS - 1)])
+    return 0;
+  refusal = lg_refusal_of(task);
+  if (!refusal)
+    return lg_answer_without_verdict(task);
+  if (!refusal->missing_size)
+    return lg_refuse(refusal);
+  counted = lg_counts_here();
+  if (counted)
+    lg_count(counted, second_looks);
+  process = lg_process_of(task);
+  if (process && lg_look_again(process, refusal)) {
+    bpf_map_delete_elem(&refusals, &tid);
+    return 0;
+  }
+  refusal->missing_size = 0;
+  lg_deny_for_good(refusal);
+  return lg_refuse(refusal);
 }
 
 /* The last resort before notify: programs of the root cgroup, whose sockets are all there are. One of them is asked
@@ -96,16 +117,21 @@ static __always_inline int lg_override_answer(struct pt_regs *stub)
   return 0;
 }
 
-#define LG_HOOK(name)                        \
-  SEC("?lsm/" #name)                         \
-  int lg_lsm_##name(void *context)           \
-  {                                          \
-    return lg_hook_answer();                 \
-  }                                          \
-  SEC("?fmod_ret/security_" #name)           \
-  int lg_fmod_##name(void *context)          \
-  {                                          \
-    return lg_hook_answer();                 \
+#define LG_HOOK(name)               \
+  SEC("?lsm/" #name)                \
+  int lg_lsm_##name(void *context)  \
+  {                                 \
+    return lg_hook_answer();        \
+  }                                 \
+  SEC("?lsm.s/" #name)              \
+  int lg_lsms_##name(void *context) \
+  {                                 \
+    return lg_waiting_answer();     \
+  }                                 \
+  SEC("?fmod_ret/security_" #name)  \
+  int lg_fmod_##name(void *context) \
+  {                                 \
+    return lg_hook_answer();        \
   }
 
 #endif

@@ -15,7 +15,7 @@ static __always_inline int lg_open_area(struct lg_look *look, __u32 image_number
 {
   struct lg_scratch *s = look->s;
 
-  if (LG_READ(0, s->area, sizeof(s->area), look->image->area) || s->area[0] != look->image->nonce[0] ||
+  if (LG_READ(&s->missing, s->area, sizeof(s->area), look->image->area) || s->area[0] != look->image->nonce[0] ||
       s->area[1] != look->image->nonce[1])
     return 0;
   s->epoch = s->area[2] + ((__u64)image_number << 40) + look->thread->salt;
@@ -40,7 +40,7 @@ static __always_inline void lg_name_code(struct lg_look *look, __u64 code, struc
     __u32 bucket = (at + probe) & (LG_TABLE_BUCKETS - 1);
     int found;
 
-    if (LG_READ(0, &s->bucket, sizeof(s->bucket), look->image->table + sizeof(s->bucket) * (__u64)bucket)) {
+    if (LG_READ(&s->missing, &s->bucket, sizeof(s->bucket), look->image->table + sizeof(s->bucket) * (__u64)bucket)) {
       lg_count(look->counts, table_faults);
       return;
     }
@@ -101,7 +101,7 @@ static __always_inline const __u8 *lg_frame_bytes(struct lg_look *look)
     if (length > LG_PAGE_BYTES)
       return 0;
     s->page_low = s->page_high = 0;
-    if (LG_READ(0, s->page, length, low))
+    if (LG_READ(&s->missing, s->page, length, low))
       return 0;
     s->page_low = low;
     s->page_high = frame + LG_FRAME_BYTES;

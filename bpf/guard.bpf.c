@@ -6,92 +6,17 @@
 // Failure: what is missing inside the guard is `unknown`; losses are counted; see bpf/maps.h.
 #include "bpf/deny.h"
 #include "bpf/probes.h"
-#include "bpf/record.h"
 
-/* The stages below are global functions: the verifier checks each by itself, so that paths do not multiply. Each finds
- * the scratch of this processor anew; what crosses from one to the next stands in it.
- */
-
-#define LG_ASKS 0x10000u
-
-/* Right of the call whose arguments stand in the scratch; with LG_ASKS if it depends on the family. */
-__noinline int lg_stage_classify(__u32 nr, __u32 own_pid, __u32 family)
+/* The verdict, and what follows from it. 1: memory was missing, and a hook of this call judges again. */
+static __always_inline int lg_give_verdict(struct lg_look *look, struct lg_settings *set, __u32 right)
 {
-  struct lg_scratch *s = lg_scratch_here();
-  __u32 asks = 0, right;
-
-  if (!s)
-    return LG_RIGHT_NO_CALL;
-  right = lg_classify_asking(nr, s->call.args, own_pid, family, &asks);
-  return right | asks * LG_ASKS;
-}
-
-/* The same, looked up. */
-__noinline int lg_stage_right(__u32 nr)
-{
-  struct task_struct *task = bpf_get_current_task_btf();
-  struct lg_scratch *s = lg_scratch_here();
-  __u32 own_pid, right;
-
-  if (!s)
-    return LG_RIGHT_NO_CALL;
-  if (lg_first_rule(nr) == LG_NO_RULE)
-    return nr < LG_RIGHT_NO_CALL ? nr : LG_RIGHT_NO_CALL;
-  own_pid = lg_own_pid(task);
-  right = lg_stage_classify(nr, own_pid, 0);
-  if (right & LG_ASKS)
-    right = lg_stage_classify(nr, own_pid, lg_family_of(task, (__u32)s->call.args[0]));
-  return right & (LG_ASKS - 1);
-}
-
-/* Makes the subject of the call. */
-__noinline int lg_stage_subject(struct lg_kernel_thread *thread, struct lg_image *image,
-                                struct lg_kernel_process *process)
-{
-  struct lg_look look = {.s = lg_scratch_here(), .counts = lg_counts_here(), .thread = thread, .image = image};
-
-  if (!look.s || !look.counts || !thread || !image || !process)
+  lg_count(look->counts, judged);
+  if (lg_stage_prepare(right, LG_ROOM_FIRST) && lg_stage_judge(right, LG_ROOM_FIRST))
     return 0;
-  lg_subject_of(&look, bpf_get_current_task_btf(), process);
-  return 1;
-}
-
-/* What of the subject in the scratch counts for the right; 1: it is prepared. */
-__noinline int lg_stage_prepare(__u32 right)
-{
-  struct lg_scratch *s = lg_scratch_here();
-
-  if (!s)
-    return 0;
-  lg_prepare(&s->call.subject, (__u16)right, &s->parts);
-  return 1;
-}
-
-/* The verdict about what was prepared; 1: allowed. */
-__noinline int lg_stage_judge(__u32 right)
-{
-  __u32 zero = 0;
-  struct lg_matrix *matrix = bpf_map_lookup_elem(&matrices, &zero);
-  struct lg_scratch *s = lg_scratch_here();
-  __u8 known = 1;
-
-  if (!matrix || !s)
-    return 0;
-  if (s->parts.needs_function)
-    known = lg_knows_function(right, &s->call.subject);
-  lg_conclude(matrix, &s->call.subject, &s->parts, known, &s->verdict);
-  return s->verdict.allowed != 0;
-}
-
-/* Counts the call of the subject in the scratch. */
-__noinline int lg_stage_observe(__u32 right, __u32 deviation)
-{
-  struct lg_look look = {.s = lg_scratch_here(), .counts = lg_counts_here()};
-
-  if (!look.s || !look.counts)
-    return 0;
-  lg_observe(&look, right & (LG_MAX_RIGHTS - 1), deviation != 0);
-  return 1;
+  if (lg_deny(look, set, right))
+    return 1;
+  lg_stage_observe(right, 1, LG_ROOM_FIRST);
+  return 0;
 }
 
 /* Looks at one call of a guarded process whose number is wanted. */
@@ -99,7 +24,7 @@ static __always_inline void lg_look_at(struct lg_look *look, struct task_struct 
                                        struct lg_kernel_process *process, struct lg_settings *set, __u32 nr)
 {
   struct lg_scratch *s = look->s;
-  __u32 right = lg_stage_right(nr), birth = set->want[nr & 511] & LG_WANT_BIRTH;
+  __u32 right = lg_stage_right(nr, LG_ROOM_FIRST), birth = set->want[nr & 511] & LG_WANT_BIRTH;
   __u32 word = right / 64 & (LG_MAX_RIGHTS / 64 - 1), bit = right & 63;
   __u32 phase = process->phase == LG_INIT ? LG_INIT : LG_SERVING;
   __u32 judged = set->judged[phase][word] >> bit & 1, counted = set->counted[word] >> bit & 1;
@@ -107,32 +32,14 @@ static __always_inline void lg_look_at(struct lg_look *look, struct task_struct 
   lg_forget_refusal(look, task->pid);
   if (!judged && !counted && !birth)
     return;
-  s->call.nr = nr;
-  s->call.pid = task->tgid;
-  s->call.tid = task->pid;
-  s->call.image = process->image;
-  lg_stage_subject(look->thread, look->image, process);
+  lg_describe_call(s, task, process, nr);
+  lg_stage_subject(look->thread, look->image, process, LG_ROOM_FIRST);
   if (birth)
     lg_note_birth(look, nr);
   if (counted)
-    lg_stage_observe(right, 0);
-  if (!judged)
-    return;
-  lg_count(look->counts, judged);
-  if (lg_stage_prepare(right) && lg_stage_judge(right))
-    return;
-  lg_deny(look, set, right);
-  lg_stage_observe(right, 1);
-}
-
-static __always_inline void lg_take_registers(__u64 *args, const struct pt_regs *regs)
-{
-  args[0] = regs->di;
-  args[1] = regs->si;
-  args[2] = regs->dx;
-  args[3] = regs->r10;
-  args[4] = regs->r8;
-  args[5] = regs->r9;
+    lg_stage_observe(right, 0, LG_ROOM_FIRST);
+  if (!judged || !lg_give_verdict(look, set, right))
+    lg_count_unseen(look->counts, s);
 }
 
 SEC("tp_btf/sys_enter")
@@ -147,7 +54,7 @@ int BPF_PROG(lg_on_call, struct pt_regs *regs, long number)
   if (!process || process->image == LG_IMAGE_DOOR)
     return 0;
   set = bpf_map_lookup_elem(&settings, &zero);
-  look.s = lg_scratch_here();
+  look.s = lg_scratch_here(LG_ROOM_FIRST);
   look.counts = lg_counts_here();
   if (!set || !look.s || !look.counts)
     return 0;

@@ -65,6 +65,7 @@ LG_ASSERT_SIZE(struct lg_kernel_process, 144);
 /* Does a system call need a look? By number; written by the supervisor. */
 #define LG_WANT_RIGHT 1u /* one of its rights is judged or counted */
 #define LG_WANT_BIRTH 2u /* it makes a thread, a process or a program: its stack is noted */
+#define LG_WANT_AGAIN 4u /* a hook that may wait refuses it: where memory was missing, it judges again */
 
 struct lg_settings {
   __u8 want[512];                              /* by number */
@@ -78,8 +79,10 @@ struct lg_settings {
 
 /* The verdict of a call that hooks refuse. Written and read by the kernel. */
 struct lg_refusal {
-  __u32 call;  /* 1 + its number */
-  __s32 error; /* below 0 */
+  __u32 call;         /* 1 + its number */
+  __s32 error;        /* below 0 */
+  __u64 missing;      /* what could not be read, if the call is to be judged again */
+  __u32 missing_size, right; /* a size of 0: refused for good */
 };
 
 /* Whom calls are made as, without the parts that one image or one right fixes. Written by the kernel, interned. */
@@ -89,8 +92,7 @@ struct lg_state {
   __u32 image;
   __u32 direct_function;
   __u16 caller, direct;
-  __u16 phase;
-  __u16 flags; /* LG_STACK_*, LG_STATE_PENDING */
+  __u16 phase, flags; /* LG_STACK_*, LG_STATE_PENDING */
 };
 LG_ASSERT_SIZE(struct lg_state, 144);
 
@@ -103,8 +105,7 @@ struct lg_pair {
 LG_ASSERT_SIZE(struct lg_pair, 8);
 
 struct lg_sample_frame {
-  __u16 library;
-  __u16 pad;
+  __u16 library, pad;
   __u32 function;
 };
 
@@ -127,15 +128,13 @@ struct lg_library_name {
 
 /* Argument of lg_set_phase: the phase of a process, only ever forward. */
 struct lg_phase_request {
-  __u32 pid;
-  __u32 phase;
+  __u32 pid, phase;
 };
 
 /* May be direct caller for a group. Written by the supervisor. */
 struct lg_function_cell {
   __u32 function;
-  __u16 library;
-  __u16 group;
+  __u16 library, group;
 };
 LG_ASSERT_SIZE(struct lg_function_cell, 8);
 
@@ -145,6 +144,7 @@ struct lg_kernel_counts {
   __u64 faults, table_faults, truncated, no_state, unknown_frames, unordered;
   __u64 states_lost, pairs_lost, events_lost, threads_lost, processes_lost, unknown_makers, no_hello;
   __u64 denied, hook_denied, pushes_lost, refusals_lost, fed, pushes, feeds_lost;
+  __u64 second_looks; /* calls judged again, when what had been missing was in memory */
 };
 
 #endif

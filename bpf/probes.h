@@ -21,13 +21,13 @@ static long lg_innermost_step(__u64 index, struct lg_look *look)
     return 1;
   state = s->search.found[index & (LG_MAX_THREAD_STATES - 1)];
   if (!s->cached) {
-    if (LG_READ(0, s->search.bytes, LG_STATE_BYTES, state))
+    if (LG_READ(&s->missing, s->search.bytes, LG_STATE_BYTES, state))
       goto fault;
     s->link = lg_python_link(o, s->search.bytes);
-    if (LG_READ(0, &linked, 8, s->link) || linked != state)
+    if (LG_READ(&s->missing, &linked, 8, s->link) || linked != state)
       goto fault;
   }
-  if (lg_python_first(0, o, state, s->search.bytes, &s->cursor) == LG_STEP_FAULT)
+  if (lg_python_first(&s->missing, o, state, s->search.bytes, &s->cursor) == LG_STEP_FAULT)
     goto fault;
   if (!s->cursor.frame)
     return 0;
@@ -53,7 +53,7 @@ static __always_inline __u64 lg_innermost_code(struct lg_look *look)
     return 0;
   lg_keep_state(look);
   s->cursor.frame = s->direct_place;
-  if (LG_READ(0, s->page, size, s->cursor.frame) ||
+  if (LG_READ(&s->missing, s->page, size, s->cursor.frame) ||
       lg_python_take_frame(o, &look->image->program, s->page, &s->cursor) != LG_STEP_FRAME)
     return 0;
   return s->cursor.code;

@@ -33,10 +33,10 @@ static __always_inline void lg_take_pushed(struct lg_look *look, struct task_str
   struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 
   if (!lg_open_area(look, image_number) ||
-      LG_READ(0, &s->slot, sizeof(s->slot), task->thread.fsbase + image->slot_delta) ||
+      LG_READ(&s->missing, &s->slot, sizeof(s->slot), task->thread.fsbase + image->slot_delta) ||
       s->slot.state >= LG_MAX_STATES ||
-      LG_READ(0, &s->pushed, sizeof(s->pushed), image->table + sizeof(s->pushed) * (__u64)s->slot.state)) {
-    lg_count(look->counts, faults);
+      LG_READ(&s->missing, &s->pushed, sizeof(s->pushed), image->table + sizeof(s->pushed) * (__u64)s->slot.state)) {
+    s->flags = LG_STACK_FAULT;
     return lg_fill_single(&s->call.subject.stack, LG_UNKNOWN, LG_STACK_FAULT);
   }
   if (s->slot.state == LG_PUSHED_LOST)

@@ -89,35 +89,6 @@ static __always_inline void lg_observe(struct lg_look *look, __u32 right, __u16 
   __sync_fetch_and_add(count, 1);
 }
 
-/* The last call of this thread that hooks refused is over. */
-static __always_inline void lg_forget_refusal(struct lg_look *look, __u32 tid)
-{
-  if (!look->thread->refused && !lg_refused_unnoted)
-    return;
-  look->thread->refused = 0;
-  bpf_map_delete_elem(&refusals, &tid);
-}
-
-/* Leaves the verdict where the hooks of this call find it. */
-static __always_inline void lg_deny(struct lg_look *look, const struct lg_settings *set, __u32 right)
-{
-  __u32 word = right / 64 & (LG_MAX_RIGHTS / 64 - 1), bit = right & 63, tid = look->s->call.tid;
-  struct lg_refusal refusal = {.call = (__u32)look->s->call.nr + 1, .error = -set->error};
-
-  if (!(set->refused[word] >> bit & 1))
-    return;
-  lg_count(look->counts, denied);
-  look->thread->refused = 1;
-  if (look->thread == &look->s->lost)
-    lg_refused_unnoted = 1;
-  if (bpf_map_update_elem(&refusals, &tid, &refusal, BPF_ANY)) {
-    lg_refuses_all = 1;
-    lg_count(look->counts, refusals_lost);
-  }
-  if (set->killed[word] >> bit & 1)
-    bpf_send_signal(9);
-}
-
 /* May the innermost function be direct caller for the group of this right? */
 static __always_inline __u8 lg_knows_function(__u32 right, const struct lg_subject *subject)
 {

@@ -2,7 +2,8 @@
 /* Room for one call while it is looked at: too large for the stack of a program in the kernel.
  *
  * Way:     *events -> stack -> verdict*.
- * Thread:  per processor; programs on system calls run with preemption off, and not inside each other.
+ * Thread:  per processor; programs on system calls run with preemption off, and not inside each other. Those that may
+ *          wait can be put aside: they have room of their own, which one of them takes at a time.
  * Failure: none.
  */
 #ifndef LIBGUARD_BPF_SCRATCH_H
@@ -11,6 +12,9 @@
 #include "bpf/maps.h"
 
 #define LG_PAGE_BYTES (4096 + LG_FRAME_BYTES)
+#define LG_ROOM_FIRST 0u  /* of programs on system calls */
+#define LG_ROOM_SECOND 1u /* of second looks */
+#define LG_ROOMS 2
 
 struct lg_scratch {
   struct lg_first_call call; /* the subject is made in place, for the ring */
@@ -38,22 +42,23 @@ struct lg_scratch {
   struct lg_code_entry best_direct;
   __u64 direct_place, caller_place, trampoline_place;
   __u32 stacks, best_caller, unplaced, pad;
+  struct lg_missing missing;    /* what could not be read last */
+  __u64 taken;                  /* the room of second looks: by one of them */
   struct lg_kernel_thread lost; /* stands for a thread that could not be remembered */
   __u8 page[LG_PAGE_BYTES + LG_OFFSET_LIMIT];
 };
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
+  __uint(max_entries, LG_ROOMS);
   __type(key, __u32);
   __type(value, struct lg_scratch);
 } scratches SEC(".maps");
 
-static __always_inline struct lg_scratch *lg_scratch_here(void)
+/* room: LG_ROOM_* */
+static __always_inline struct lg_scratch *lg_scratch_here(__u32 room)
 {
-  __u32 zero = 0;
-
-  return bpf_map_lookup_elem(&scratches, &zero);
+  return bpf_map_lookup_elem(&scratches, &room);
 }
 
 static __always_inline struct lg_kernel_counts *lg_counts_here(void)

@@ -15,7 +15,7 @@
 
 static long lg_search_step(__u64 index, struct lg_look *look)
 {
-  look->s->step = lg_python_search_step(0, &look->image->offsets, &look->s->search);
+  look->s->step = lg_python_search_step(&look->s->missing, &look->image->offsets, &look->s->search);
   return look->s->step <= LG_STEP_END;
 }
 
@@ -28,13 +28,14 @@ static __always_inline int lg_state_stands(struct lg_look *look)
   struct lg_scratch *s = look->s;
   __u64 link = 0, interpreters = 0;
 
-  if (!thread->state || LG_READ(0, s->search.bytes, LG_STATE_BYTES, thread->state))
+  if (!thread->state || LG_READ(&s->missing, s->search.bytes, LG_STATE_BYTES, thread->state))
     return 0;
   if (lg_load(s->search.bytes, o->state_thread) != s->thread_pointer ||
       lg_python_link(o, s->search.bytes) != thread->link)
     return 0;
-  return !LG_READ(0, &link, 8, thread->link) && link == thread->state &&
-         !LG_READ(0, &interpreters, 8, look->image->program.interpreters) && interpreters == thread->interpreters;
+  return !LG_READ(&s->missing, &link, 8, thread->link) && link == thread->state &&
+         !LG_READ(&s->missing, &interpreters, 8, look->image->program.interpreters) &&
+         interpreters == thread->interpreters;
 }
 
 /* Every thread state of this thread. Other threads change the lists meanwhile: then again. */
@@ -45,7 +46,7 @@ static __always_inline int lg_search_states(struct lg_look *look)
   lg_count(look->counts, searches);
   look->thread->state = 0;
   for (int attempt = 0; attempt < LG_SEARCH_ATTEMPTS; attempt++) {
-    if (lg_python_search_start(0, &look->image->program, s->thread_pointer, &s->search) == LG_STEP_FAULT)
+    if (lg_python_search_start(&s->missing, &look->image->program, s->thread_pointer, &s->search) == LG_STEP_FAULT)
       continue;
     s->step = LG_STEP_SKIP;
     bpf_loop(LG_MAX_SEARCH_STEPS, lg_search_step, look, 0);
@@ -87,13 +88,13 @@ static long lg_walk_state(__u64 index, struct lg_look *look)
     return 1;
   state = s->search.found[index & (LG_MAX_THREAD_STATES - 1)];
   if (!s->cached) {
-    if (LG_READ(0, s->search.bytes, LG_STATE_BYTES, state))
+    if (LG_READ(&s->missing, s->search.bytes, LG_STATE_BYTES, state))
       goto fault;
     s->link = lg_python_link(o, s->search.bytes);
-    if (LG_READ(0, &linked, 8, s->link) || linked != state)
+    if (LG_READ(&s->missing, &linked, 8, s->link) || linked != state)
       goto fault;
   }
-  if (lg_python_first(0, o, state, s->search.bytes, &s->cursor) == LG_STEP_FAULT)
+  if (lg_python_first(&s->missing, o, state, s->search.bytes, &s->cursor) == LG_STEP_FAULT)
     goto fault;
   s->stack_depth = s->trampoline = s->caller_seen = 0;
   bpf_loop(LG_MAX_FRAMES, lg_walk_step, look, 0);

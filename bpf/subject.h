@@ -68,12 +68,15 @@ static __always_inline void lg_walk(struct lg_look *look, __u64 thread_pointer, 
   lg_reduce(look);
 }
 
-static __always_inline void lg_count_flags(struct lg_look *look, __u32 flags)
+/* What was not seen of a subject that counts; not of one that is looked at again. */
+static __always_inline void lg_count_unseen(struct lg_kernel_counts *counted, const struct lg_scratch *s)
 {
-  look->counts->no_state += lg_flag(flags, LG_STACK_NO_STATE);
-  look->counts->faults += lg_flag(flags, LG_STACK_FAULT);
-  look->counts->truncated += lg_flag(flags, LG_STACK_TRUNCATED);
-  look->counts->unknown_frames += lg_flag(flags, LG_STACK_UNKNOWN);
+  __u32 flags = s->flags;
+
+  counted->no_state += lg_flag(flags, LG_STACK_NO_STATE);
+  counted->faults += lg_flag(flags, LG_STACK_FAULT);
+  counted->truncated += lg_flag(flags, LG_STACK_TRUNCATED);
+  counted->unknown_frames += lg_flag(flags, LG_STACK_UNKNOWN);
 }
 
 /* The same from what its probes fed. */
@@ -92,7 +95,7 @@ static __always_inline void lg_stack_of(struct lg_look *look, struct task_struct
   struct lg_stack *stack = &look->s->call.subject.stack;
   struct lg_image *image = look->image;
 
-  look->s->depth = 0;
+  look->s->depth = look->s->flags = 0;
   if (look->thread->borrows) {
     *stack = look->thread->borrowed;
     return;
@@ -111,7 +114,6 @@ static __always_inline void lg_stack_of(struct lg_look *look, struct task_struct
     lg_read_fed(look, task, process);
   else
     lg_walk(look, task->thread.fsbase, process->image);
-  lg_count_flags(look, stack->flags);
   /* Before the interpreter gave the main thread a state, the program is still starting. */
   if ((stack->flags & LG_STACK_NO_STATE) && task->pid == task->tgid && !look->thread->had_state)
     lg_fill_single(stack, LG_STARTUP, LG_STACK_NO_STATE);
@@ -127,6 +129,7 @@ static __always_inline void lg_subject_of(struct lg_look *look, struct task_stru
   __u32 tid = task->pid;
   struct lg_handoff *handoff = lg_handoffs_noted ? bpf_map_lookup_elem(&handoffs, &tid) : 0;
 
+  look->s->missing.size = 0;
   lg_stack_of(look, task, process);
   subject->inherited = look->thread->inherited;
   __builtin_memset(&subject->native, 0, sizeof(subject->native));

@@ -175,7 +175,7 @@ def check(setting, expected):
     doctor = mechanisms()
     in_kernel = [right for right in DENIED if "bpf refuses" in doctor[right]]
     print(f"  in the kernel: {', '.join(in_kernel) or 'none'}; by notify: {', '.join(r for r in DENIED if r not in in_kernel) or 'none'}")
-    if expected and not all(f"{expected}/" in doctor[right] for right in SOCKETS):
+    if expected and not all(f"by {expected}" in doctor[right] for right in SOCKETS):
         yield f"doctor does not name {expected}: {[doctor[right] for right in SOCKETS]}"
     results = {(backend, policy): setting.run(backend, policy) for backend in ("notify", "auto") for policy in ("denied", "granted")}
     for backend in ("notify", "auto"):

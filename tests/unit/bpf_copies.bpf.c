@@ -76,7 +76,7 @@ SEC("syscall")
 int copy_walk(struct lg_copy_walk *walk)
 {
   __u32 zero = 0, one = 1;
-  struct lg_look look = {.s = lg_scratch_here(), .counts = lg_counts_here()};
+  struct lg_look look = {.s = lg_scratch_here(LG_ROOM_FIRST), .counts = lg_counts_here()};
 
   look.thread = bpf_map_lookup_elem(&walked, &zero);
   look.image = bpf_map_lookup_elem(&images, &one);

@@ -14,7 +14,7 @@ import subprocess
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 SOURCE = "linux-source-"  # in kernels.txt: build_kernel.py makes the kernel of it
 BUILT_CONFIG = os.path.join(os.path.dirname(os.path.abspath(__file__)), "built.config")
-MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay"]
+MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay", "zram"]
 INIT = """#!/bin/busybox sh
 export PATH=/bin
 /bin/busybox --install -s /bin

@@ -55,6 +55,7 @@ Result<std::unique_ptr<BpfCompanion>> BpfCompanion::make(BpfOptions options, Han
     if (Status pinned = (*kernel)->pin(); !pinned) return tl::unexpected(pinned.error());
   std::unique_ptr<BpfCompanion> companion(new BpfCompanion(std::move(options), std::move(*kernel), handler));
   companion->write_settings();
+  companion->kernel_->judge_again(calls_judged_again(refusers));
   companion->on_rules();
   return companion;
 }
@@ -160,6 +161,7 @@ Counters BpfCompanion::counters() const {
       {"kernel_searches", counts.searches},
       {"kernel_search_faults", counts.search_faults},
       {"kernel_faults", counts.faults},
+      {"kernel_second_looks", counts.second_looks},
       {"kernel_table_faults", counts.table_faults},
       {"kernel_truncated", counts.truncated},
       {"kernel_no_state", counts.no_state},

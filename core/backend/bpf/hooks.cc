@@ -30,6 +30,7 @@
 #include <csignal>
 #include <cstring>
 #include <fstream>
+#include <map>
 
 #include "core/backend/bpf/kernel_side.h"
 #include "core/backend/bpf/preemption.h"
@@ -54,7 +55,6 @@ struct CanaryFiles {
 
 namespace {
 
-constexpr uint16_t kCanaryLibrary = LG_MAX_LIBRARIES - 1;  // no guard numbers that many
 constexpr uint32_t kCanaryImage = 1;
 constexpr int kCanaryErrno = EHWPOISON;     // nothing else answers with it
 constexpr int kCanaryMilliseconds = 20000;  // for all calls, of which some would wait if nobody refused them
@@ -111,11 +111,12 @@ int try_limit(const CanaryFiles&) {
 int try_io_priority(const CanaryFiles&) { return outcome(syscall(SYS_ioprio_set, 1, 0, 2 << 13)); }
 
 // One instruction pair: "no objection". Loading and attaching it shows whether the kernel would take the real one.
-bool loads(btf* kernel, const char* function, enum bpf_attach_type type) {
+bool loads(btf* kernel, const char* function, enum bpf_attach_type type, __u32 flags = 0) {
   const int id = btf__find_by_name_kind(kernel, function, BTF_KIND_FUNC);
   if (id <= 0) return false;
   const bpf_insn program[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
-  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = type, .attach_btf_id = static_cast<__u32>(id));
+  LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = type, .prog_flags = flags,
+              .attach_btf_id = static_cast<__u32>(id));
   const auto kind = type == BPF_LSM_MAC ? BPF_PROG_TYPE_LSM : BPF_PROG_TYPE_TRACING;
   const int fd = bpf_prog_load(kind, "lg_probe", "GPL", program, 2, &options);
   if (fd < 0) return false;
@@ -207,9 +208,13 @@ Refusers probe_refusers(const std::vector<int>& broken) {
   if (kernel == nullptr) return refusers;
   const bool active = lsm_active();
   const bool may_skip = is_preemptible(preemption_facts());  // all but LSM programs, of whatever release
-  for (size_t i = 0; i < kinds.size(); i++)
-    if (active && loads(kernel, (std::string("bpf_lsm_") + hooks()[i].name).c_str(), BPF_LSM_MAC))
+  for (size_t i = 0; active && i < kinds.size(); i++) {
+    const std::string function = std::string("bpf_lsm_") + hooks()[i].name;
+    if (loads(kernel, function.c_str(), BPF_LSM_MAC, BPF_F_SLEEPABLE))
+      kinds[i] = HookKind::kLsmWaiting;
+    else if (loads(kernel, function.c_str(), BPF_LSM_MAC))
       kinds[i] = HookKind::kLsm;
+  }
   if (!may_skip) refusers.stubs = probe_stubs(broken);
   const int cgroup = open_root_cgroup();
   for (size_t i = 0; i < kinds.size(); i++) {
@@ -228,6 +233,7 @@ Refusers probe_refusers(const std::vector<int>& broken) {
 std::string hook_text(HookKind kind, const char* name) {
   if (kind == HookKind::kNone) return "";
   if (kind == HookKind::kCgroup) return std::string("cgroup/") + (name + std::strlen("socket_"));
+  if (kind == HookKind::kLsmWaiting) return std::string("lsm.s/") + name;
   return std::string(kind == HookKind::kLsm ? "lsm/" : "fmod_ret/security_") + name;
 }
 
@@ -245,6 +251,16 @@ std::vector<int> refusable_calls(const Refusers& refusers) {
   }
   for (int nr : there)
     if (std::count(missing.begin(), missing.end(), nr) == 0) calls.push_back(nr);
+  return calls;
+}
+
+std::vector<int> calls_judged_again(const Refusers& refusers) {
+  std::map<int, HookKind> last;
+  for (size_t i = 0; i < refusers.hooks.size(); i++)
+    for (int nr : hooks()[i].calls) last[nr] = refusers.hooks[i];
+  std::vector<int> calls;
+  for (int nr : refusable_calls(refusers))
+    if (auto hook = last.find(nr); hook != last.end() && hook->second == HookKind::kLsmWaiting) calls.push_back(nr);
   return calls;
 }
 
@@ -286,10 +302,10 @@ std::vector<int> prove_refusers(KernelSide& kernel, Refusers& refusers) {
   }
   const CanaryFiles files;
   const lg_settings before = kernel.settings();
-  kernel.refuse_calls(refusable_calls(refusers), kCanaryLibrary, kCanaryErrno);
+  kernel.refuse_calls(refusable_calls(refusers), LG_UNKNOWN, kCanaryErrno);
+  kernel.judge_again(calls_judged_again(refusers));
   lg_image image{};
-  image.kind = LG_IMAGE_NATIVE;
-  image.library = kCanaryLibrary;
+  image.kind = LG_IMAGE_PUSHES;  // with no area anywhere: `unknown`, also at the second look where there is one
   kernel.set_image(kCanaryImage, image);
   volatile int* go = answers + tried;
   const pid_t child = fork();

@@ -17,7 +17,13 @@ namespace libguard {
 class KernelSide;
 struct CanaryFiles;  // what the canaries act on
 
-enum class HookKind : uint8_t { kNone, kLsm, kModifyReturn, kCgroup };
+enum class HookKind : uint8_t {
+  kNone,
+  kLsm,
+  kLsmWaiting,  // judges again what could not be read before
+  kModifyReturn,
+  kCgroup,
+};
 
 struct Hook {
   const char* name;                   // "socket_create": lsm/NAME, fmod_ret/security_NAME
@@ -45,6 +51,8 @@ int open_root_cgroup();
 
 // Numbers of calls whose stub or all of whose hooks are there.
 std::vector<int> refusable_calls(const Refusers& refusers);
+// Of these, numbers of those whose last hook may wait.
+std::vector<int> calls_judged_again(const Refusers& refusers);
 // All that hooks know.
 std::vector<int> hooked_calls();
 

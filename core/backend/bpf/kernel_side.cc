@@ -72,6 +72,12 @@ std::vector<std::pair<Key, Value>> read_all(int map) {
   }
 }
 
+const char* program_of(HookKind kind) {
+  if (kind == HookKind::kLsm) return "lg_lsm_";
+  if (kind == HookKind::kLsmWaiting) return "lg_lsms_";
+  return kind == HookKind::kCgroup ? "lg_cgroup_" : "lg_fmod_";
+}
+
 }  // namespace
 
 void KernelSide::choose_programs(const Refusers& refusers) {
@@ -79,10 +85,7 @@ void KernelSide::choose_programs(const Refusers& refusers) {
   bpf_program__set_autoload(skeleton_->progs.lg_override, !refusers.stubs.empty());
   for (size_t i = 0; i < kinds.size(); i++) {
     if (kinds[i] == HookKind::kNone) continue;
-    const char* means = kinds[i] == HookKind::kLsm      ? "lg_lsm_"
-                        : kinds[i] == HookKind::kCgroup ? "lg_cgroup_"
-                                                        : "lg_fmod_";
-    const std::string name = means + std::string(hooks()[i].name);
+    const std::string name = program_of(kinds[i]) + std::string(hooks()[i].name);
     bpf_program* program = bpf_object__find_program_by_name(skeleton_->obj, name.c_str());
     if (program != nullptr) bpf_program__set_autoload(program, true);
   }
@@ -281,6 +284,10 @@ bool KernelSide::set_handoff(pid_t tid, const lg_handoff& handoff) {
 void KernelSide::clear_handoff(pid_t tid) {
   const auto key = static_cast<uint32_t>(tid);
   bpf_map_delete_elem(maps_.at("handoffs"), &key);
+}
+
+void KernelSide::judge_again(const std::vector<int>& calls) {
+  for (int nr : calls) settings_->want[nr] |= LG_WANT_AGAIN;
 }
 
 void KernelSide::refuse_calls(const std::vector<int>& calls, uint16_t library, int error) {

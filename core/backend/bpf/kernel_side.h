@@ -63,6 +63,8 @@ class KernelSide {
   bool set_handoff(pid_t tid, const lg_handoff& handoff);
   void clear_handoff(pid_t tid);
 
+  // The last hook of these calls may wait.
+  void judge_again(const std::vector<int>& calls);
   // For the canary: the kernel refuses these calls to one library.
   void refuse_calls(const std::vector<int>& calls, uint16_t library, int error);
   void forget_observations();

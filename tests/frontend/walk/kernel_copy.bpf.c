@@ -41,7 +41,7 @@ SEC("tp_btf/sys_enter")
 int BPF_PROG(lg_on_asking, struct pt_regs* regs, long number) {
   struct task_struct* task = bpf_get_current_task_btf();
   __u32 zero = 0, image = LG_COPY_IMAGE, tid = task->pid;
-  struct lg_look look = {.s = lg_scratch_here(), .counts = lg_counts_here()};
+  struct lg_look look = {.s = lg_scratch_here(LG_ROOM_FIRST), .counts = lg_counts_here()};
   struct lg_kernel_copy *copy, *empty;
 
   if (number != LG_NR_prctl || regs->di != LG_COPY_PRCTL || regs->si != lg_asked_by) return 0;

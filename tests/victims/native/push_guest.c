@@ -189,6 +189,48 @@ static void signals(void) {
   attempt(0);
 }
 
+/* The page of the thread's slot goes away; what it holds stays. Only what uses thread-local memory brings it back. */
+static void put_away(void) {
+  unsigned long page = (unsigned long)lg_own_slot(push) & ~4095ul;
+
+  if (madvise((void *)page, 4096, MADV_DONTNEED)) exit(5);
+}
+
+/* What tells the libraries of this thread is not in memory when it makes its calls, as if it were swapped out. */
+static void *away(void *unused) {
+  char room[65536]; /* what is called from here is on other pages than thread-local memory */
+  struct lg_slot outer, inner;
+
+  (void)unused;
+  __asm__ volatile("" : : "r"(room) : "memory");
+  for (int i = 0; i < count; i++) {
+    lg_enter(push, &outer, site[0]);
+    put_away();
+    attempt(0);
+    lg_enter(push, &inner, site[1]);
+    put_away();
+    attempt(1);
+    lg_leave(push, &inner);
+    put_away();
+    attempt(0);
+    lg_leave(push, &outer);
+  }
+  return NULL;
+}
+
+/* A stack, and the thread-local memory above it, that can be taken away without being lost: it is shared. */
+static void on_shared_stack(void *(*work)(void *)) {
+  const size_t size = 1 << 20;
+  void *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  pthread_attr_t attributes;
+  pthread_t thread;
+
+  if (stack == MAP_FAILED || pthread_attr_init(&attributes) || pthread_attr_setstack(&attributes, stack, size)) exit(6);
+  if (pthread_create(&thread, &attributes, work, NULL)) exit(2);
+  pthread_join(thread, NULL);
+  pthread_attr_destroy(&attributes);
+}
+
 static __attribute__((noinline)) void empty(const struct lg_site *one) { __asm__ volatile("" : : "r"(one) : "memory"); }
 static __attribute__((noinline)) void pushed(const struct lg_site *one) {
   struct lg_slot before;
@@ -254,6 +296,7 @@ int main(int argc, char **argv) {
   if (!strcmp(verb, "forks")) forks();
   if (!strcmp(verb, "jumps")) jumps();
   if (!strcmp(verb, "signals")) signals();
+  if (!strcmp(verb, "away")) on_shared_stack(away);
   if (!strcmp(verb, "cost")) {
     printf("{\"nanoseconds\": %.2f}\n", cost());
     return 0;
