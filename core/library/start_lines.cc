@@ -95,10 +95,12 @@ bool is_tracker(Matcher text) {
          text.at_end();
 }
 
+// Late releases of 3.14, and 3.15, hand sys.argv on beside the statement.
 bool is_fork_server(Matcher text) {
+  const bool argv = text.take("import sys; ");
   return text.take("from multiprocessing.forkserver import main; main(") && text.number() && text.take(", ") &&
-         text.number() && text.take(", ") && text.literal() && text.take(", **") && text.literal() && text.take(")") &&
-         text.at_end();
+         text.number() && text.take(", ") && text.literal() && (!argv || text.take(", sys_argv=sys.argv[1:]")) &&
+         text.take(", **") && text.literal() && text.take(")") && text.at_end();
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 
 namespace libguard {
 
-// Exactly a call of spawn_main, the resource tracker's or the fork server's main with literal arguments.
+// Exactly a call of spawn_main, the resource tracker's or the fork server's main with literal arguments (and sys.argv).
 bool is_multiprocessing_start_line(std::string_view text);
 
 }  // namespace libguard

@@ -61,6 +61,8 @@ TEST(StartLines, MultiprocessingsOwnLinesOnly) {
            "from multiprocessing.forkserver import main; main(5, 6, ['__main__'], **{'sys_path': ['/a b', \"it's\"], "
            "'main_path': '/app/x.py'})",
            "from multiprocessing.forkserver import main; main(5, 6, [], **{})",
+           "import sys; from multiprocessing.forkserver import main; main(5, 6, ['__main__'], sys_argv=sys.argv[1:], "
+           "**{'sys_path': ['/a b'], 'authkey_r': 8})",
        })
     EXPECT_TRUE(is_multiprocessing_start_line(line)) << line;
   for (const char* line : {
@@ -71,6 +73,10 @@ TEST(StartLines, MultiprocessingsOwnLinesOnly) {
            "from multiprocessing.resource_tracker import main;main(4)\nimport os",
            "from multiprocessing.resource_tracker import main;main(int('4'))",
            "from multiprocessing.forkserver import main; main(5, 6, [] or exec('1'), **{})",
+           "import sys; from multiprocessing.forkserver import main; main(5, 6, [], **{})",
+           "from multiprocessing.forkserver import main; main(5, 6, [], sys_argv=sys.argv[1:], **{})",
+           "import sys; from multiprocessing.forkserver import main; main(5, 6, [], sys_argv=sys.argv[1:](), **{})",
+           "import sys; import sys; from multiprocessing.forkserver import main; main(5, 6, [], **{})",
            "from multiprocessing.forkserver import main; main(5, 6, ['a' + 'b'], **{})",
            "from multiprocessing.forkserver import main; main(5, 6, [f'{x}'], **{})",
            "from multiprocessing.forkserver import main; main(5, 6, ['a\n'], **{})",
