@@ -23,7 +23,13 @@ std::vector<Finding> examine_bpf(const KernelReport& kernel) {
   if (const size_t stubs = kernel.refusers.stubs.size(); stubs != 0)
     proved += (proved.empty() ? "" : ", and by ") + std::string("override of the stubs of ") + std::to_string(stubs) +
               " system calls";
-  if (proved.empty())
+  if (proved.empty() && kernel.pages_go_away)
+    findings.push_back(
+        {Finding::kNote, "bpf refusing",
+         "memory may be swapped out here, or taken away for a while (NUMA balancing), and nothing in this "
+         "kernel that refuses waits for it: notify refuses",
+         "with bpf in lsm= of the boot line it can; see docs/kernel-support.md"});
+  else if (proved.empty())
     findings.push_back({Finding::kNote, "bpf refusing",
                         "this kernel takes no LSM, override, fmod_ret or cgroup program: notify refuses",
                         "a kernel with BPF trampolines can; see docs/kernel-support.md"});

@@ -1,4 +1,4 @@
-lg_add_test(NAME unit_preemption LABELS unit SOURCES preemption_test.cc LIBS lg_bpf)
+lg_add_test(NAME unit_preemption LABELS unit SOURCES preemption_test.cc paging_test.cc LIBS lg_bpf)
 
 # The programs in the kernel. All need root.
 lg_add_test(NAME bpf_load LABELS bpf SOURCES bpf_load_test.cc LIBS lg_bpf)

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/backend/bpf/paging.h"
 #include "core/backend/bpf/preemption.h"
 #include "core/backend/bpf/stubs.h"
 #include "core/backend/notify/traits.h"
@@ -97,6 +98,7 @@ KernelReport examine_kernel_side() {
   }
   report.refusers = std::move(proved);
   report.loads = true;
+  report.pages_go_away = pages_go_away(paging_facts());
   const std::vector<Outcome> all(LG_MAX_RIGHTS, Outcome::kNotify);
   report.observed = kernel_rights(all, false);
   report.refused = kernel_rights(all, true);

@@ -32,7 +32,8 @@ Result<std::unique_ptr<KernelSide>> load_refusing(Refusers& refusers, RightSet* 
 // For doctor: what the kernel does about each right; asked by loading the programs and running the canaries.
 struct KernelReport {
   bool loads = false;
-  Error error;  // why not
+  Error error;                 // why not
+  bool pages_go_away = false;  // only hooks that may wait refuse
   Refusers refusers;
   RightSet observed, refused;
 };

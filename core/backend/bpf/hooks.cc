@@ -33,6 +33,7 @@
 #include <map>
 
 #include "core/backend/bpf/kernel_side.h"
+#include "core/backend/bpf/paging.h"
 #include "core/backend/bpf/preemption.h"
 #include "core/backend/bpf/stubs.h"
 
@@ -148,7 +149,7 @@ bool lsm_active() {
 
 const std::vector<Hook>& hooks() {
   static const std::vector<Hook> all = {
-      {"inode_permission", {LG_NR_open, LG_NR_openat, LG_NR_openat2}, try_lookup},  // with O_PATH too
+      {"inode_permission", {LG_NR_open, LG_NR_openat, LG_NR_openat2}, try_lookup},  // with O_PATH too, but of "/"
       {"file_open", {LG_NR_open, LG_NR_openat, LG_NR_openat2}, try_open},
       {"file_ioctl", {LG_NR_ioctl}, try_ioctl},
       {"file_permission", {LG_NR_sendfile, LG_NR_copy_file_range}, try_sendfile},
@@ -199,6 +200,16 @@ void leave_to_hooks(Refusers& refusers) {
               stubs.end());
 }
 
+// What may not wait for memory would refuse what is allowed, call after call: such calls are notified.
+void keep_waiting(Refusers& refusers) {
+  const std::vector<int> again = calls_judged_again(refusers);
+  refusers.stubs.clear();
+  for (size_t i = 0; i < refusers.hooks.size(); i++)
+    if (std::none_of(hooks()[i].calls.begin(), hooks()[i].calls.end(),
+                     [&](int nr) { return std::count(again.begin(), again.end(), nr) != 0; }))
+      refusers.hooks[i] = HookKind::kNone;
+}
+
 }  // namespace
 
 Refusers probe_refusers(const std::vector<int>& broken) {
@@ -227,6 +238,7 @@ Refusers probe_refusers(const std::vector<int>& broken) {
   if (cgroup >= 0) close(cgroup);
   btf__free(kernel);
   leave_to_hooks(refusers);
+  if (pages_go_away(paging_facts())) keep_waiting(refusers);
   return refusers;
 }
 

@@ -42,8 +42,8 @@ struct Refusers {
 };
 
 // What does this kernel load and attach? Of each call the first of: active LSM hooks, which are never passed over; its
-// stub, where a program costs other calls nothing; fmod_ret; a program of the root cgroup. `broken`: stubs that did not
-// refuse.
+// stub, where a program costs other calls nothing; fmod_ret; a program of the root cgroup. Where pages of a program can
+// be away for long, only hooks that wait for them. `broken`: stubs that did not refuse.
 Refusers probe_refusers(const std::vector<int>& broken = {});
 std::string hook_text(HookKind kind, const char* name);  // "lsm/socket_create"
 // Descriptor of the root of cgroup2, whose programs are asked for every socket of the machine; -1: out of reach.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A program of many libraries that says itself which one it is in; those with an odd number may make no local socket.
  *
+ * `away` tries two ways to open a file, too, which they may not either.
  * Usage: push_guest VERB FOLDER LIBRARIES [COUNT]. FOLDER holds lib000.so, lib001.so, ... The program knows what must be
  * refused where, tries it, and prints what came of it:
  *   leaked    let through although a library on the stack may not: libguard should have stopped this
@@ -9,6 +10,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -37,9 +39,9 @@ static struct {
 
 static void raise_by_one(long *counter) { __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
 
-/* Tries what nobody with an odd number may. forbidden: how many of them stand on the stack. */
-static void attempt(int forbidden) {
-  int made = socket(AF_UNIX, SOCK_DGRAM, 0), refused = made < 0 && errno == EPERM;
+/* What came of an attempt. forbidden: how many libraries stand on the stack that may not. */
+static void tell(int made, int forbidden) {
+  int refused = made < 0 && errno == EPERM;
 
   if (made >= 0) close(made);
   if (refused) raise_by_one(&told->refused);
@@ -48,6 +50,9 @@ static void attempt(int forbidden) {
   else
     raise_by_one(refused ? &told->too_much : &told->leaked);
 }
+
+/* Tries what nobody with an odd number may. */
+static void attempt(int forbidden) { tell(socket(AF_UNIX, SOCK_DGRAM, 0), forbidden); }
 
 /* Calls through `span` libraries from `first` on, as chance will have it. */
 static void roam(unsigned *seed, int first, int span, int depth, int forbidden) {
@@ -207,9 +212,15 @@ static void *away(void *unused) {
     lg_enter(push, &outer, site[0]);
     put_away();
     attempt(0);
+    put_away();
+    tell(open("/", O_RDONLY), 0);
     lg_enter(push, &inner, site[1]);
     put_away();
     attempt(1);
+    put_away();
+    tell(open("/", O_RDONLY), 1);
+    put_away();
+    tell(open("/proc", O_PATH), 1); /* which is refused by another hook than the others, if at all */
     lg_leave(push, &inner);
     put_away();
     attempt(0);
