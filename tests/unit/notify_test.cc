@@ -36,8 +36,8 @@ TEST(ForceNotify, RaisesWhatMakesTasksAndWhatHitsTheSupervisor) {
                     int{LG_NR_prlimit64}, int{LG_NR_setuid}, int{LG_NR_unshare}})
     EXPECT_EQ(outcomes[static_cast<size_t>(right)], Outcome::kNotify) << right;
   EXPECT_EQ(outcomes[LG_NR_ptrace], Outcome::kErrno);
-  for (int right : {int{LG_RIGHT_KILL_SELF}, int{LG_RIGHT_OPENAT_READ}, int{LG_RIGHT_OPENAT_WRITE}, int{LG_NR_unlink},
-                    int{LG_NR_mmap}, int{LG_NR_fcntl}, int{LG_NR_read}})
+  for (int right : {int{LG_RIGHT_KILL_SELF}, int{LG_RIGHT_PIDFD_OPEN_SELF}, int{LG_RIGHT_OPENAT_READ},
+                    int{LG_RIGHT_OPENAT_WRITE}, int{LG_NR_unlink}, int{LG_NR_mmap}, int{LG_NR_fcntl}, int{LG_NR_read}})
     EXPECT_EQ(outcomes[static_cast<size_t>(right)], Outcome::kAllow) << right;
   force_notify(outcomes, true);
   EXPECT_EQ(outcomes[LG_RIGHT_OPENAT_WRITE], Outcome::kNotify);

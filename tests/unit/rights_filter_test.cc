@@ -72,7 +72,8 @@ uint32_t expected(uint32_t nr, const std::array<uint64_t, 6>& args, const std::v
   // The filter cannot know that no process has the number 0.
   const auto self = static_cast<uint32_t>(args[0]) == 0 ? kSelf : static_cast<uint32_t>(args[0]);
   std::array<uint64_t, 6> same = args;
-  if (static_cast<uint32_t>(args[0]) == 0 && (nr == SYS_kill || nr == SYS_tgkill)) same[0] = kSelf;
+  const bool by_number = nr == SYS_kill || nr == SYS_tgkill || nr == SYS_pidfd_open;
+  if (static_cast<uint32_t>(args[0]) == 0 && by_number) same[0] = kSelf;
   for (const uint32_t family : {0u, 1u, 2u, 10u, 16u, 17u}) {
     possible.insert(outcomes[number(classify(nr, same.data(), self, family))]);
     possible.insert(outcomes[number(classify(nr, args.data(), 0, family))]);

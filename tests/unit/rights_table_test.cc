@@ -190,6 +190,7 @@ TEST(RightsTable, RulesFitTheLoop) {
 TEST(RightsTable, KnowsEveryAnswerOfACall) {
   EXPECT_THAT(rights_of_call(SYS_openat), ElementsAre(Right{LG_RIGHT_OPENAT_READ}, Right{LG_RIGHT_OPENAT_WRITE}));
   EXPECT_THAT(rights_of_call(SYS_kill), ElementsAre(Right{SYS_kill}, Right{LG_RIGHT_KILL_SELF}));
+  EXPECT_THAT(rights_of_call(SYS_pidfd_open), ElementsAre(Right{SYS_pidfd_open}, Right{LG_RIGHT_PIDFD_OPEN_SELF}));
   EXPECT_THAT(rights_of_call(SYS_read), ElementsAre(Right{SYS_read}));
   EXPECT_THAT(rights_of_call(-1), ElementsAre(Right{LG_RIGHT_NO_CALL}));
 }

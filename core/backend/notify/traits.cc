@@ -18,6 +18,7 @@ bool is_harmless_split(uint16_t right) {
   switch (right) {
     case LG_RIGHT_KILL_SELF:
     case LG_RIGHT_TGKILL_SELF:
+    case LG_RIGHT_PIDFD_OPEN_SELF:
     case LG_RIGHT_OPENAT_READ:
     case LG_RIGHT_MMAP_SHARED_WRITE:
     case LG_RIGHT_IOCTL_HARMLESS:
