@@ -9,6 +9,7 @@
 #define LIBGUARD_BPF_KERNEL_H
 
 #include "bpf/abi.h"
+#include "bpf/told.h"
 #include "bpf/walk_cpython.h"
 
 #define LG_KERNEL_PROCESSES 131072
@@ -21,7 +22,6 @@
 #define LG_KERNEL_FUNCTIONS 16384
 #define LG_LIBRARY_NAME 240 /* longer ones are cut */
 #define LG_KERNEL_RING (4u << 20)
-#define LG_SAMPLE_FRAMES 128 /* a power of two */
 #define LG_CODE_CACHE 256
 #define LG_PROGRAM_FUNCTION 0xa791d699u /* FNV-1a of "<program>": the one cell of a native program */
 
@@ -95,31 +95,6 @@ struct lg_state {
   __u16 phase, flags; /* LG_STACK_*, LG_STATE_PENDING */
 };
 LG_ASSERT_SIZE(struct lg_state, 144);
-
-/* Key of the counts. */
-struct lg_pair {
-  __u32 state;
-  __u16 right;
-  __u16 deviation; /* 1: the verdict was not allow */
-};
-LG_ASSERT_SIZE(struct lg_pair, 8);
-
-struct lg_sample_frame {
-  __u16 library, pad;
-  __u32 function;
-};
-
-/* In the ring: the first call of a pair, with the stack that it was made from. */
-struct lg_first_call {
-  struct lg_pair pair;
-  __u32 pid, tid; /* in the initial namespace */
-  __u32 image;
-  __s32 nr;
-  __u64 args[6];
-  struct lg_subject subject;
-  __u32 frame_count, pad; /* frames that follow; the stack may be deeper */
-  struct lg_sample_frame frame[LG_SAMPLE_FRAMES];
-};
 
 /* The purl of a library: for a supervisor that takes over. Written by the supervisor. */
 struct lg_library_name {

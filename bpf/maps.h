@@ -130,7 +130,7 @@ struct {
   __type(value, __u64);
 } pairs SEC(".maps");
 
-/* struct lg_first_call. Full: counted in events_lost; the pair is still counted, without a sample of its stack. */
+/* bpf/told.h. Full: a first call is counted in events_lost; its pair is counted still, without a sample of its stack. */
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, LG_KERNEL_RING);

@@ -89,6 +89,24 @@ static __always_inline void lg_observe(struct lg_look *look, __u32 right, __u16 
   __sync_fetch_and_add(count, 1);
 }
 
+/* What was not seen of a subject that counts; not of one that is looked at again. Memory that is away would stay so if
+ * only the kernel's programs read it: the supervisor brings it back.
+ */
+static __always_inline void lg_count_unseen(struct lg_kernel_counts *counted, const struct lg_scratch *s)
+{
+  __u32 flags = s->flags;
+
+  counted->no_state += lg_flag(flags, LG_STACK_NO_STATE);
+  counted->faults += lg_flag(flags, LG_STACK_FAULT);
+  counted->truncated += lg_flag(flags, LG_STACK_TRUNCATED);
+  counted->unknown_frames += lg_flag(flags, LG_STACK_UNKNOWN);
+  if (s->missing.size && flags & (LG_STACK_FAULT | LG_STACK_UNKNOWN)) {
+    struct lg_away away = {.pid = s->call.pid, .size = s->missing.size, .address = s->missing.address};
+
+    bpf_ringbuf_output(&ring, &away, sizeof(away), 0);
+  }
+}
+
 /* May the innermost function be direct caller for the group of this right? */
 static __always_inline __u8 lg_knows_function(__u32 right, const struct lg_subject *subject)
 {

@@ -68,17 +68,6 @@ static __always_inline void lg_walk(struct lg_look *look, __u64 thread_pointer, 
   lg_reduce(look);
 }
 
-/* What was not seen of a subject that counts; not of one that is looked at again. */
-static __always_inline void lg_count_unseen(struct lg_kernel_counts *counted, const struct lg_scratch *s)
-{
-  __u32 flags = s->flags;
-
-  counted->no_state += lg_flag(flags, LG_STACK_NO_STATE);
-  counted->faults += lg_flag(flags, LG_STACK_FAULT);
-  counted->truncated += lg_flag(flags, LG_STACK_TRUNCATED);
-  counted->unknown_frames += lg_flag(flags, LG_STACK_UNKNOWN);
-}
-
 /* The same from what its probes fed. */
 static __always_inline void lg_read_fed(struct lg_look *look, struct task_struct *task,
                                         struct lg_kernel_process *process)

@@ -4,6 +4,7 @@
 Usage: bpf_swapped.py [--expect MECHANISM]. Needs root, and /dev/zram0 to swap to: see tests/vm. While the program asks for sockets
 from a deep stack, another process has its pages written out over and over. What is granted must all succeed, what is denied must all be
 refused. --expect lsm: the kernel refuses, and calls must have been judged again; override or fmod_ret, which cannot wait: notify refuses.
+Under detect nothing waits, but what was written out once must be back soon.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import harness  # noqa: E402
 
 PYTHON = "/usr/bin/python3.11"
 SECONDS = 4
+LATE = 40  # calls until what is away is back
 SWAP, SWAP_BYTES = "/dev/zram0", 256 << 20
 PROCESS_MADVISE, MADV_PAGEOUT = 440, 21
 PROGRAM = '''
@@ -93,12 +95,12 @@ def swap_on():
     run(["swapon", SWAP])
 
 
-def run_guarded(work, name, deny):
-    """(answers of the program, counters, bytes written out)."""
+def run_guarded(work, name, deny, mode="enforce"):
+    """(answers of the program, counters, bytes written out). Under detect it is written out once only."""
     names = {key: os.path.join(work, f"{name}.{key}") for key in ("yaml", "answers", "pid", "summary")}
     with open(names["yaml"], "w", encoding="utf-8") as policy:
         policy.write(POLICY.format(deny=deny))
-    argv = [harness.libguard_binary(), "run", "--quiet", "--backend", "auto", "--policy", names["yaml"], "--summary", names["summary"],
+    argv = [harness.libguard_binary(), "run", "--quiet", "--mode", mode, "--backend", "auto", "--policy", names["yaml"], "--summary", names["summary"],
             "--app", os.path.join(work, "application"), "--", PYTHON, os.path.join(work, "application", "main.py"),
             names["answers"], names["pid"], str(SECONDS)]
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL) as guard:
@@ -113,6 +115,8 @@ def run_guarded(work, name, deny):
             try:
                 pager.write_out()
             except OSError:  # it ended
+                break
+            if mode == "detect":
                 break
         if guard.wait(60) != 0:
             raise harness.Broken(f"{name}: code {guard.returncode}")
@@ -141,6 +145,10 @@ def main():
             wrong.append(f"{name}: {counters.get('kernel_second_looks', 0)} calls were judged again")
         if options.expect != "lsm" and counters.get("kernel_judged"):
             wrong.append(f"{name}: the kernel judges, and cannot wait")
+    answers, counters, written_out = run_guarded(work, "told", "", "detect")
+    print(f"  detect: {answers}, {written_out >> 20} MiB written out, unread {counters.get('kernel_faults', 0)}")
+    if not 0 < counters.get("kernel_faults", 0) < LATE or answers["done"] < 2 * LATE:
+        wrong.append(f"detect: of {answers['done']} calls {counters.get('kernel_faults', 0)} were made while memory was away")
     for line in wrong:
         print("FAIL  " + line)
     print("swapped: " + ("failed" if wrong else "judged as any other"))

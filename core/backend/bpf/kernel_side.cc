@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -70,6 +71,15 @@ std::vector<std::pair<Key, Value>> read_all(int map) {
     for (uint32_t i = 0; i < count; i++) all.emplace_back(keys[i], values[i]);
     if (result != 0) return all;
   }
+}
+
+// A read of the supervisor's waits for the memory. Whether it succeeds shows at the next call.
+void bring_back(const lg_away& away) {
+  char first, last;
+  iovec to[] = {{&first, 1}, {&last, 1}};
+  iovec from[] = {{reinterpret_cast<void*>(away.address), 1},
+                  {reinterpret_cast<void*>(away.address + away.size - 1), 1}};
+  process_vm_readv(static_cast<pid_t>(away.pid), to, 2, from, 2, 0);
 }
 
 const char* program_of(HookKind kind) {
@@ -184,6 +194,7 @@ Result<std::unique_ptr<KernelSide>> KernelSide::take_over(const std::string& dir
 
 Status KernelSide::open_ring() {
   auto take = [](void* self, void* data, size_t size) {
+    if (size == sizeof(lg_away)) bring_back(*static_cast<lg_away*>(data));
     if (size >= sizeof(lg_first_call)) static_cast<KernelSide*>(self)->take_(*static_cast<lg_first_call*>(data));
     return 0;
   };
