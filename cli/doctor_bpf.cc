@@ -23,7 +23,10 @@ std::vector<Finding> examine_bpf(const KernelReport& kernel) {
   if (const size_t stubs = kernel.refusers.stubs.size(); stubs != 0)
     proved += (proved.empty() ? "" : ", and by ") + std::string("override of the stubs of ") + std::to_string(stubs) +
               " system calls";
-  if (proved.empty() && kernel.pages_go_away)
+  if (!kernel.pins)
+    findings.push_back(
+        {Finding::kNote, "bpf refusing", kernel.pins.error().what + ": notify refuses", kernel.pins.error().hint});
+  else if (proved.empty() && kernel.pages_go_away)
     findings.push_back(
         {Finding::kNote, "bpf refusing",
          "memory may be swapped out here, or taken away for a while (NUMA balancing), and nothing in this "

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "core/backend/bpf/paging.h"
+#include "core/backend/bpf/pins.h"
 #include "core/backend/bpf/preemption.h"
 #include "core/backend/bpf/stubs.h"
 #include "core/backend/notify/traits.h"
@@ -96,8 +97,9 @@ KernelReport examine_kernel_side() {
     report.error = kernel.error();
     return report;
   }
-  report.refusers = std::move(proved);
   report.loads = true;
+  report.pins = Pins::prepare();
+  if (report.pins) report.refusers = std::move(proved);
   report.pages_go_away = pages_go_away(paging_facts());
   const std::vector<Outcome> all(LG_MAX_RIGHTS, Outcome::kNotify);
   report.observed = kernel_rights(all, false);

@@ -34,6 +34,7 @@ struct KernelReport {
   bool loads = false;
   Error error;                 // why not
   bool pages_go_away = false;  // only hooks that may wait refuse
+  Status pins;                 // without them nothing is refused in the kernel
   Refusers refusers;
   RightSet observed, refused;
 };

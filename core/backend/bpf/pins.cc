@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 #include <linux/magic.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -31,7 +32,21 @@ Error pin_error(const std::string& what, int error) {
   return {Code::kUnsupported, what + ": " + std::strerror(error), "mount it: mount -t bpf bpf /sys/fs/bpf"};
 }
 
+bool is_mounted() {
+  struct statfs mounted;
+  return statfs(kFileSystem, &mounted) == 0 && mounted.f_type == BPF_FS_MAGIC;
+}
+
 }  // namespace
+
+// As bpftool does, with the options of systemd, which else mounts it at boot.
+Status Pins::prepare() {
+  if (is_mounted()) return {};
+  if (mount("bpf", kFileSystem, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") == 0) return {};
+  const int error = errno;
+  if (is_mounted()) return {};  // by another supervisor, meanwhile
+  return tl::unexpected(pin_error(std::string(kFileSystem) + " is no bpf file system and cannot become one", error));
+}
 
 bool Pins::release(const std::string& directory) {
   std::error_code error;
@@ -84,9 +99,7 @@ Result<std::string> Pins::claim(pid_t supervisor) {
 }
 
 Result<std::string> Pins::pin(bpf_object_skeleton& skeleton, const std::map<std::string, int>& maps) {
-  struct statfs mounted;
-  if (statfs(kFileSystem, &mounted) != 0 || mounted.f_type != BPF_FS_MAGIC)
-    return tl::unexpected(pin_error(std::string(kFileSystem) + " is no bpf file system", ENODEV));
+  if (Status ready = prepare(); !ready) return tl::unexpected(ready.error());
   sweep();
   const std::string directory = directory_of(getpid());
   mkdir(kRoot, 0700);

@@ -3,7 +3,7 @@
 //
 // Way:     verdict -> *action*: the lifetime of the refusing.
 // Thread:  the serving thread.
-// Failure: no bpffs, or no right to it: an Error, and refusing stays with notify, whose calls answer ENOSYS then.
+// Failure: no bpffs and no right to mount it: an Error, and refusing stays with notify, whose calls answer ENOSYS then.
 //
 // Below /sys/fs/bpf/libguard there is one directory per supervisor, named by its pid: the links, and the maps that the
 // supervisor reads and writes. It goes when no guarded process is left: at the end of the supervisor, or else at the
@@ -24,6 +24,8 @@ namespace libguard {
 
 class Pins {
  public:
+  // Mounts bpffs where nobody has. Error: that cannot be done.
+  static Status prepare();
   // Pins what a loaded and attached skeleton holds. Sweeps first.
   static Result<std::string> pin(bpf_object_skeleton& skeleton, const std::map<std::string, int>& maps);
   // Removes the directory if no process of its map is alive; true: it is gone.
