@@ -225,7 +225,9 @@ Status make_backend(Session& session, bool detached) {
     for (Right right : {Right{LG_RIGHT_MMAP_EXEC_FILE}, Right{LG_NR_mprotect}})
       options.outcomes[number(right)] = Outcome::kNotify;
   }
-  auto filter = make_filter({options.outcomes, EPERM});
+  // What the kernel recorded is named from the process' memory.
+  const bool ends = session.companion && session.guard->recording();
+  auto filter = make_filter({options.outcomes, EPERM, ends});
   if (!filter) return tl::unexpected(filter.error());
   session.filter = std::move(*filter);
   options.matrix = session.guard->matrix();

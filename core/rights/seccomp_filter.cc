@@ -76,7 +76,7 @@ uint32_t FilterMaker::action_of(Outcome outcome) const {
 
 // The answer to a number whose every right has the same one. prctl is never constant: it carries the marker calls.
 std::optional<Outcome> FilterMaker::constant_outcome(uint32_t nr) const {
-  if (nr == LG_NR_set_robust_list) return Outcome::kNotify;
+  if (nr == LG_NR_set_robust_list || (nr == LG_NR_exit_group && options_.ends)) return Outcome::kNotify;
   if (nr == LG_NR_prctl || nr == LG_NR_clone3) return std::nullopt;
   std::optional<Outcome> all;
   for (const Right right : rights_of_call(static_cast<int>(nr))) {
@@ -132,7 +132,7 @@ void FilterMaker::prologue() {
   program_.answer(SECCOMP_RET_ERRNO | ENOSYS);
   program_.place(known);
   for (uint32_t nr = 0; nr < LG_NUMBERS; nr++)
-    if (lg_always_allowed(nr)) program_.jump_if_equal(nr, allowed);
+    if (lg_always_allowed(nr) && !(nr == LG_NR_exit_group && options_.ends)) program_.jump_if_equal(nr, allowed);
   program_.jump(judged);
   program_.place(allowed);
   program_.answer(SECCOMP_RET_ALLOW);

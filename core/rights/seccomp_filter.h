@@ -24,13 +24,14 @@ enum class Outcome : uint8_t { kAllow, kErrno, kNotify };  // of one right, in t
 struct FilterOptions {
   std::vector<Outcome> outcomes;  // by right id; ids beyond its end are notified
   int error = EPERM;              // errno of kErrno
+  bool ends = false;              // exit_group notifies: a process waits before its memory is gone
 };
 
 // A program for seccomp(SECCOMP_SET_MODE_FILTER). Fixed, whatever the options say: the six calls that are always
-// allowed; set_robust_list and the marker call prctl(LG_PRCTL, …) always notify; clone3 is ENOSYS, so that the C
-// library falls back to clone, whose flags are in a register. Calls that do not come by the native entry notify too,
-// but for the exits of the 32-bit one: a program that finds all its calls refused gets its end. Fails if the program
-// exceeds the kernel's limit.
+// allowed, but for `ends`; set_robust_list and the marker call prctl(LG_PRCTL, …) always notify; clone3 is ENOSYS, so
+// that the C library falls back to clone, whose flags are in a register. Calls that do not come by the native entry
+// notify too, but for the exits of the 32-bit one: a program that finds all its calls refused gets its end. Fails if
+// the program exceeds the kernel's limit.
 Result<std::vector<sock_filter>> make_filter(const FilterOptions& options);
 
 // Does the call come by the x86-64 entry, with a number of its table? All others (32-bit, x32) are refused.

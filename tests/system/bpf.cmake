@@ -5,6 +5,8 @@ lg_add_system_test(bpf_refuse 300 bpf_refuse ${CMAKE_CURRENT_LIST_DIR}/bpf_refus
 set_tests_properties(bpf_refuse PROPERTIES LABELS bpf)
 lg_add_system_test(bpf_death 120 bpf_death ${CMAKE_CURRENT_LIST_DIR}/bpf_death.py)
 set_tests_properties(bpf_death PROPERTIES LABELS bpf RESOURCE_LOCK bpf_pins)
+lg_add_system_test(bpf_names 60 bpf_names ${CMAKE_CURRENT_LIST_DIR}/bpf_names.py)
+set_tests_properties(bpf_names PROPERTIES LABELS bpf)
 lg_add_system_test(bpf_feed 120 bpf_feed ${CMAKE_CURRENT_LIST_DIR}/bpf_feed.py)
 set_tests_properties(bpf_feed PROPERTIES LABELS bpf)
 # A native program of which thousands of threads and programs do what is denied.

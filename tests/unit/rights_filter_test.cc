@@ -192,5 +192,21 @@ TEST(Filter, NotifiesRightsThatTheOptionsDoNotKnow) {
   EXPECT_EQ(run_filter(*filter, data), SECCOMP_RET_ALLOW);
 }
 
+TEST(Filter, LetsAProcessWaitBeforeItsEndIfToldTo) {
+  FilterOptions options;
+  options.outcomes.assign(LG_MAX_RIGHTS, Outcome::kAllow);
+  options.ends = true;
+  const auto filter = make_filter(options);
+  ASSERT_TRUE(filter);
+  seccomp_data data{};
+  data.arch = AUDIT_ARCH_X86_64;
+  data.nr = SYS_exit_group;
+  EXPECT_EQ(run_filter(*filter, data), SECCOMP_RET_USER_NOTIF);
+  for (const int nr : {SYS_exit, SYS_rt_sigreturn, SYS_read}) {
+    data.nr = nr;
+    EXPECT_EQ(run_filter(*filter, data), SECCOMP_RET_ALLOW) << nr;
+  }
+}
+
 }  // namespace
 }  // namespace libguard

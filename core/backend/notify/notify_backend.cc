@@ -318,7 +318,7 @@ uint16_t NotifyBackend::classify(const Thread& thread, const seccomp_data& call)
 
 bool NotifyBackend::is_judged(const Thread& thread, uint16_t right) const {
   if (options_.companion && options_.companion->rights().has(static_cast<Right>(right))) return false;
-  if (options_.observe_everything) return true;
+  if (options_.observe_everything) return !lg_always_allowed(right);
   return options_.matrix->judged[thread.process->phase][right / 64] >> (right % 64) & 1;
 }
 
@@ -427,6 +427,7 @@ void NotifyBackend::note_clone(Thread& thread, const seccomp_data& call) {
 void NotifyBackend::before_pass(Thread& thread, const seccomp_data& call) {
   const uint8_t traits = traits_[call.nr & 511];
   Process& process = *thread.process;
+  if ((traits & kEnd) && options_.companion) options_.companion->drain();  // while the names can still be read
   if (traits & kBirth) {
     if (call.nr != SYS_execve && call.nr != SYS_execveat) return note_clone(thread, call);
     if (!has_subject_) subjects_.subject(thread, true, &subject_);

@@ -49,9 +49,12 @@ uint8_t traits_of(int nr) {
     case LG_NR_clone:
     case LG_NR_fork:
     case LG_NR_vfork:
+      return traits | kBirth;
     case LG_NR_execve:
     case LG_NR_execveat:
-      return traits | kBirth;
+      return traits | kBirth | kEnd;
+    case LG_NR_exit_group:
+      return traits | kEnd;
     case LG_NR_mmap:
     case LG_NR_mprotect:
     case LG_NR_pkey_mprotect:

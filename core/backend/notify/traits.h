@@ -21,6 +21,7 @@ enum Trait : uint8_t {
   kConfine = 16,   // changes the caller's root, mounts or namespaces, or restricts it
   kIdentity = 32,  // changes its users, groups or capabilities
   kMask = 64,      // changes the mode mask of files it makes
+  kEnd = 128,      // its memory is gone afterwards
 };
 
 uint8_t traits_of(int nr);
