@@ -123,9 +123,13 @@ Resolver::Impl::Look Resolver::Impl::look(std::string_view path, FileIdentity op
   if (unowned()) look.owner = nullptr;
   if (look.owner == nullptr) return look;
   const std::string& root = map.import_root(look.owner->import_root).directory;
-  bool outside_site = look.owner->place == Place::kApplication ||
-                      (look.owner->place == Place::kDistribution &&
-                       !is_below(look.path, distributions.at(look.owner->distribution).site));
+  bool outside_site = look.owner->place == Place::kApplication;
+  if (look.owner->place == Place::kDistribution) {
+    const std::string& site = distributions.at(look.owner->distribution).site;
+    // The console scripts of an environment are in the same one as the distribution that brought them.
+    bool own_script = is_below(site, root) && parent_of(look.path) == root + "/bin";
+    outside_site = !is_below(look.path, site) && !own_script;
+  }
   if (outside_site && is_below(look.path, root) && in_foreign_environment(look.path, root)) look.owner = nullptr;
   return look;
 }

@@ -79,6 +79,17 @@ TEST_F(ResolverTest, VirtualEnvironment) {
   EXPECT_EQ(source("/home/me/.local/lib/python3.11/site-packages/mine.py"), "unknown ");
 }
 
+TEST_F(ResolverTest, ScriptsOfAnEnvironment) {
+  install(kVenvSite, "tool", "1", {"tool/__init__.py"}, "../../../bin/tool,,\n");
+  write("/project/venv/bin/tool");
+  write("/project/venv/bin/other");
+  begin();
+  EXPECT_EQ(source("/project/venv/bin/tool"), "pkg:pypi/tool@1 bin.tool");
+  EXPECT_EQ(source("/project/venv/bin/other"), "unknown ") << "no distribution brought it";
+  begin("/usr/bin/python3");
+  EXPECT_EQ(source("/project/venv/bin/tool"), "unknown ") << "another interpreter's environment";
+}
+
 TEST_F(ResolverTest, SystemSitePackages) {
   write("/project/venv/pyvenv.cfg", "home = /usr/bin\nInclude-System-Site-Packages = TRUE\n");
   begin();
