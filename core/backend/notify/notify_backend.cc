@@ -99,6 +99,7 @@ std::string NotifyBackend::function_name(pid_t pid, uint32_t function) {
   Process* process = tasks_.process(pid);
   lg_area area;
   if (!process || !process->names || !process->program->greeted) return {};
+  process->memory->through(pid);
   if (!process->memory->read(process->program->hello.area, &area)) return {};
   return process->names->name(function, area);
 }
@@ -251,6 +252,8 @@ void NotifyBackend::handle(const seccomp_notif& call) {
     answered(waiting);
     return;
   }
+  // Whatever is read for this call is read through the thread that waits: the last one that was read may have ended.
+  thread->process->memory->through(tid);
   if (!thread->process->vforks.empty()) tasks_.end_vfork(*thread);
   if (!native) return refuse_entry(*thread, call);
   if (thread->process->program->door) return handle_door(*thread, call);
