@@ -4,6 +4,8 @@
 // Way:     events -> *stack*.
 // Thread:  with the GIL.
 // Failure: nobody, or a frame without an entry: unknown.
+#include <unistd.h>
+
 #include "frontends/cpython/interpreters.h"
 #include "frontends/cpython/registrar.h"
 
@@ -44,6 +46,20 @@ bool is_loading(const lg_code_entry& entry) {
 bool innermost_entry(lg_code_entry* entry) {
   Object* frame = py.PyEval_GetFrame();
   return frame && entry_of_frame(frame, entry);
+}
+
+bool runs_module_of_command_line() {
+  if (gettid() != getpid()) return false;
+  lg_code_entry entry = {};
+  Object* frame = py.PyEval_GetFrame();  // borrowed
+  if (!frame) return false;
+  py.Py_IncRef(frame);
+  while (frame) {
+    Owned here(frame);
+    if (!entry_of_frame(frame, &entry) || entry.library != LG_RUNTIME) return false;
+    frame = py.PyFrame_GetBack(frame);
+  }
+  return entry.function == function_named("runpy._run_module_as_main");
 }
 
 Origin creator() {

@@ -100,8 +100,11 @@ int judge_import(Object* arguments) {
                             static_cast<uint64_t>(py.PyBytes_Size(encoded.get())), -1);
   else if (!encoded)
     py.PyErr_Clear();
-  bool own = LG_RESOLVED_TRUSTED(answer) && LG_RESOLVED_LIBRARY(answer) == LG_RUNTIME;
-  return own ? 0 : ask(LG_RIGHT_PY_IMPORT_EXTENSION);
+  if (LG_RESOLVED_TRUSTED(answer) && LG_RESOLVED_LIBRARY(answer) == LG_RUNTIME) return 0;
+  // A compiled package (mypyc's, Cython's) that whoever gave the command line named there, and what it imports at its
+  // start, when nobody's code has run yet that could have asked for it.
+  bool named = LG_RESOLVED_TRUSTED(answer) && runs_module_of_command_line();
+  return named ? 0 : ask(LG_RIGHT_PY_IMPORT_EXTENSION);
 }
 
 // Variables by which a later child would load other code.

@@ -35,6 +35,8 @@ Origin creator();
 
 // The innermost frame's code has an entry: fills it. False: no frame or no entry.
 bool innermost_entry(lg_code_entry* entry);
+// Is this the start of `python -m`: on the main thread, and on the stack nothing but the code of the runtime?
+bool runs_module_of_command_line();
 
 // Number of a function whose full name is known here.
 constexpr uint32_t function_named(const char* name) {
