@@ -18,7 +18,7 @@ namespace {
 
 // Audit events can be raised by anybody (sys.audit), with no frame too (as the target of a thread). The interpreter's
 // own comes first, on the main thread, with no frame; only it is listened to.
-bool g_announced, g_expected;
+bool g_announced, g_expected, g_command;
 uint64_t g_answer;
 char g_filename[PATH_MAX];  // co_filename of what is expected
 
@@ -41,8 +41,8 @@ void on_announcement(const char* event, Object* subject) {
   if (!text) return;
   if (strcmp(event, "cpython.run_file") == 0)
     expect(text, lg_ask_resolve(LG_RESOLVE_SOURCE, text, static_cast<uint64_t>(length), -1));
-  else if (strcmp(event, "cpython.run_command") == 0)
-    expect("<string>", lg_ask_resolve(LG_RESOLVE_COMMAND, text, static_cast<uint64_t>(length), -1));
+  g_command = strcmp(event, "cpython.run_command") == 0;
+  if (g_command) expect("<string>", lg_ask_resolve(LG_RESOLVE_COMMAND, text, static_cast<uint64_t>(length), -1));
 }
 
 void tag_first_code(Object* code) {
@@ -50,7 +50,10 @@ void tag_first_code(Object* code) {
   const char* filename = text_of(field<Object*>(code, py.layout.code_filename), &length);
   bool announced = g_expected && at_the_bottom() && filename && strcmp(filename, g_filename) == 0;
   if (at_the_bottom()) g_expected = false;
-  tag(code, announced ? origin_of(g_answer) : Origin{LG_UNKNOWN, 0, 0, true});
+  Origin owner = announced ? origin_of(g_answer) : Origin{LG_UNKNOWN, 0, 0, true};
+  // A text is made at run time, whoever wrote it: none of its functions is a function of a module.
+  if (g_command && owner.library != LG_RUNTIME) owner = {owner.library, 0, 0, true};
+  tag(code, owner);
 }
 
 }  // namespace libguard

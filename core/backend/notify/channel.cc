@@ -110,7 +110,10 @@ int64_t Channel::resolve(Thread& thread, uint64_t address) {
   if (asked.length && !process.memory->read(asked.path, path.data(), path.size())) return -EFAULT;
   const bool is_file = asked.kind != LG_RESOLVE_FROZEN && asked.kind != LG_RESOLVE_COMMAND;
   if (is_file && (path.empty() || path[0] != '/')) path = read_proc_link(thread.tid, "cwd") + "/" + path;
-  const uint64_t answer = handler_.resolve(process.program->index, asked.kind, path, {asked.device, asked.inode});
+  uint64_t answer = handler_.resolve(process.program->index, asked.kind, path, {asked.device, asked.inode});
+  // Text of the command line is its author's, as text is that is given to exec().
+  if (asked.kind == LG_RESOLVE_COMMAND && !LG_RESOLVED_TRUSTED(answer) && process.program->author != LG_UNKNOWN)
+    answer = LG_RESOLVED(process.program->author, 0, 1, 0);
   // The client leaves such a file alone. Where nobody who started the program asked for it, somebody inside did.
   if (asked.kind == LG_RESOLVE_BYTECODE && !LG_RESOLVED_TRUSTED(answer) && is_bytecode_elsewhere(path) &&
       !process.program->bytecode_elsewhere)

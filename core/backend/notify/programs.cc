@@ -180,9 +180,11 @@ Thread* Tasks::settle_exec(Thread& thread) {
     if (exec.maker != maker) maker = 0;  // no way to tell which of them it was
   }
   uint32_t parent = process.program->index;
+  const bool by_python = process.program->greeted && !process.program->pushes();
   process.memory = std::make_unique<ProcessMemory>(process.pid);
   open_descriptors(process);
   begin_program(process, image, spawners, parent);
+  if (by_python && (maker == LG_APPLICATION || maker > LG_STARTUP)) process.program->author = maker;
   Thread* first = find(process.pid);
   if (first) first->maker = maker;
   return first;

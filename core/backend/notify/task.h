@@ -31,6 +31,7 @@ struct Program {
   bool language_runtime = false;
   bool door = false;  // our own child between filter and first exec
   LibrarySet spawners;
+  uint16_t author = LG_UNKNOWN;     // of its command line: the library whose Python code started it
   bool bytecode_elsewhere = false;  // it was started with a directory of its own for bytecode
   bool greeted = false;             // said hello
   lg_hello hello{};

@@ -1,4 +1,4 @@
-# culprit: unknown caller: unknown right: @net-out|@local-socket twin: own
+# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: @net-out|@local-socket twin: own
 # SPDX-License-Identifier: Apache-2.0
 """The same with -S and -I, which keep site and the environment's settings out of the child."""
 
