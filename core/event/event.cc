@@ -21,10 +21,14 @@ std::string name_of(const EventFrame& frame) { return printable(frame.frame.empt
 
 std::string stack_text(const Event& event) {
   std::string text;
-  for (size_t i = 0; i < event.stack.size() && i < kFramesInLine; i++)
-    text += (i ? " < " : "") + name_of(event.stack[i]);
-  if (event.stack.size() > kFramesInLine)
-    text += " < … " + std::to_string(event.stack.size() - kFramesInLine) + " more";
+  size_t shown = 0, at = 0;
+  for (; at < event.stack.size() && shown < kFramesInLine; shown++) {
+    const EventFrame& frame = event.stack[at++];
+    const bool imports = is_import_frame(frame.purl, frame.frame);
+    while (imports && at < event.stack.size() && is_import_frame(event.stack[at].purl, event.stack[at].frame)) at++;
+    text += (shown ? " < " : "") + (imports ? std::string(kImportFrames) : name_of(frame));
+  }
+  if (at < event.stack.size()) text += " < … " + std::to_string(event.stack.size() - at) + " more";
   return text;
 }
 
@@ -36,6 +40,19 @@ std::string culprits_text(const Event& event) {
 }
 
 }  // namespace
+
+bool is_import_frame(std::string_view purl, std::string_view frame) {
+  if (purl != "runtime") return false;
+  for (std::string_view module :
+       {"importlib._bootstrap.", "importlib._bootstrap_external.", "_frozen_importlib.", "_frozen_importlib_external."})
+    if (frame.starts_with(module)) return true;
+  return false;
+}
+
+bool is_native_program(const Event& event) {
+  return event.stack.size() == 1 && event.stack.front().frame.empty() && !event.exe.empty() &&
+         event.library_path == event.exe && event.stack.front().purl == event.library_purl;
+}
 
 std::string event_id(const Event& event) {
   // '\0' parts fields, so that no two different events have the same text.

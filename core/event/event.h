@@ -62,6 +62,14 @@ struct Event {
   bool operator==(const Event&) const = default;
 };
 
+// Is this a frame of the runtime's import machinery? For people runs of them are one: kImportFrames.
+bool is_import_frame(std::string_view purl, std::string_view frame);
+inline constexpr std::string_view kImportFrames = "(import)";
+// Was it the call of a program as a whole? Its stack is one entry without a name.
+bool is_native_program(const Event& event);
+// How the message of a refused write begins.
+inline constexpr std::string_view kProtectedFile = "write to a protected file";
+
 std::string event_id(const Event& event);      // from library, right, stack
 std::string to_json_line(const Event& event);  // one line, no newline; never fails, whatever bytes the names hold
 Result<Event> parse_event(std::string_view json_line);

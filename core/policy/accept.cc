@@ -93,7 +93,8 @@ class Accepter {
   }
 
   std::string add_function(const Event& event, const Culprit& culprit, const std::string& name, lg_group group) {
-    std::string function = event.stack.empty() ? std::string(kProgramFunction) : event.stack.front().frame;
+    bool native = event.stack.empty() || is_native_program(event);
+    std::string function = native ? std::string(kProgramFunction) : event.stack.front().frame;
     bool of_culprit = event.stack.empty() || event.stack.front().purl == culprit.purl;
     if (function.empty() || !of_culprit) return "the function has no name: it was made at run time";
     LibraryRules& rules = done_.policy.libraries[name];

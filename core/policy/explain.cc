@@ -50,7 +50,8 @@ std::string who_text(const Culprit& culprit, const Event& event) {
   if (culprit.role == "process")
     return name + " called " + right + ", which is not on the whitelist of the phase " + printable(event.phase, 16);
   if (culprit.role == kTamperRole) return name + " tried to get around the guard: " + printable(event.message, 400);
-  std::string function = event.stack.empty() ? "<program>" : printable(event.stack.front().frame, 200);
+  if (event.stack.empty() || is_native_program(event)) return "the program " + name + " was never seen to do this";
+  std::string function = printable(event.stack.front().frame, 200);
   return (function.empty() ? "a function made at run time" : "the function " + function) + " of " + name +
          " was never seen to do this";
 }
@@ -80,10 +81,14 @@ std::string warning_of(const Event& event) {
 
 std::string stack_block(const Event& event) {
   std::string text;
-  for (const EventFrame& frame : event.stack) {
-    if (!event.native.empty()) break;  // a native program: its one entry has no name
-    std::string name = printable(frame.frame, 200);
+  for (size_t at = 0; at < event.stack.size();) {
+    if (!event.native.empty() || is_native_program(event)) break;  // its one entry has no name
+    const EventFrame& frame = event.stack[at];
+    size_t end = at;
+    while (end < event.stack.size() && is_import_frame(event.stack[end].purl, event.stack[end].frame)) end++;
+    std::string name = end > at + 1 ? std::string(kImportFrames) : printable(frame.frame, 200);
     text += "    " + (name.empty() ? "(no name)" : name) + "  " + printable(frame.purl, 200) + "\n";
+    at = std::max(end, at + 1);
   }
   for (const NativePlace& place : event.native)
     text += "    " + printable(place.function, 200) + "  " + printable(place.file, 200) + "\n";
@@ -114,7 +119,14 @@ std::string advice_without_grant(const Event& event) {
              right_name(call_of(find_right(event.right_name))) + "\" into phases." + printable(event.phase, 16) +
              ".calls" + (event.phase == "serving" ? " and init.calls" : "") +
              " of the policy, or use 'libguard policy accept'.";
+    if (culprit.role == kTamperRole && event.message.starts_with(kProtectedFile))
+      return "No grant can allow this: a guard keeps the directories of code whole, the application's too. What the "
+             "program writes belongs into another directory; --app DIR says which one holds the application's code.";
     if (culprit.role == kTamperRole) return "No grant can allow this: a guard keeps itself and the code files whole.";
+    if (culprit.role == "function" && !event.stack.empty() && event.stack.front().frame.empty() &&
+        !is_native_program(event))
+      return "No grant can allow this: the function that made the call has no name, it was made at run time. Let a "
+             "function of the library make it, or the runtime's own (subprocess).";
     if (culprit.purl == kUnknownName)
       return "No grant can allow this: code of unknown origin is never trusted. If it is yours, install it as a "
              "library or put it into the application's directory before the start.";

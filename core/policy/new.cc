@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "core/base/file.h"
+#include "core/event/event.h"
 #include "core/event/format.h"
 #include "core/library/library.h"
 #include "core/library/purl.h"
@@ -30,11 +31,15 @@ std::optional<Role> role_in(const Observation& seen, const std::string& library)
 
 std::string stack_text(const Observation& seen) {
   std::string text;
+  bool imported = false;  // the frame before was of the import machinery
   for (const std::string& frame : seen.stack) {
     size_t bar = frame.find('|');
     std::string name =
         bar == std::string::npos || bar + 1 == frame.size() ? frame.substr(0, bar) : frame.substr(bar + 1);
-    name = printable(name, 80);
+    bool imports = bar != std::string::npos && is_import_frame(std::string_view(frame).substr(0, bar), name);
+    if (imports && imported) continue;
+    imported = imports;
+    name = imports ? kImportFrames : printable(name, 80);
     if (text.size() + name.size() > kStackWidth) return text + " < …";
     text += (text.empty() ? "" : " < ") + name;
   }

@@ -87,6 +87,30 @@ TEST(Event, TextLineNamesCulpritsCallerRightAndStack) {
                 sample().id + "]");
 }
 
+TEST(Event, ImportsAreOneFrameForPeople) {
+  Event event = sample();
+  const EventFrame import{"runtime", "importlib._bootstrap._find_and_load"};
+  event.stack = {import,
+                 {"runtime", "_frozen_importlib_external._LoaderBasics.exec_module"},
+                 {"pkg:pypi/a@1", "a.<module>"},
+                 import,
+                 {"pkg:pypi/evil@1", "importlib._bootstrap.mine"}};
+  EXPECT_NE(to_text_line(event).find("stack (import) < a.<module> < (import) < importlib._bootstrap.mine;"),
+            std::string::npos)
+      << "a library's own frames are never folded: " << to_text_line(event);
+}
+
+TEST(Event, ANativeProgramIsOneEntryWithoutAName) {
+  Event event = sample();
+  EXPECT_FALSE(is_native_program(event));
+  event.exe = event.library_path = "/usr/bin/dash";
+  event.library_purl = "pkg:deb/debian/dash@0.5";
+  event.stack = {{event.library_purl, ""}};
+  EXPECT_TRUE(is_native_program(event));
+  event.library_path = "/srv/site-packages/dash";
+  EXPECT_FALSE(is_native_program(event)) << "code that was made at run time";
+}
+
 TEST(Event, HostileNamesStayOnOneLine) {
   Event event = sample();
   event.stack[0].frame = "a\nb\x1b[31m\xff\xc2\x9b";

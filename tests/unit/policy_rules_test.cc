@@ -348,6 +348,16 @@ TEST(GrantLine, EmptyWhereNothingHelps) {
   EXPECT_EQ(rules.grant_line(deviation("pkg:pypi/x@1", "caller", "execve")), "");
 }
 
+// A shell, make, git: the one cell of a program that is judged as a whole.
+TEST(GrantLine, ProgramOfItsOwn) {
+  Event event = deviation("pkg:deb/debian/dash@0.5", "function", "vfork");
+  event.stack = {{event.library_purl, ""}};
+  event.exe = event.library_path = "/usr/bin/dash";
+  EXPECT_EQ(compiled("").grant_line(event), "pkg:deb/debian/dash: { functions: { \"@process\": [\"<program>\"] } }");
+  event.library_path = "/srv/site-packages/dash";
+  EXPECT_EQ(compiled("").grant_line(event), "") << "a function without a name is no program";
+}
+
 // What a library holds by default is not written down when its first grant is.
 TEST(Accept, LeavesDefaultsOut) {
   Profile profile = seen("pkg:pypi/x@1", "openat:read", Phase::kInit);

@@ -18,6 +18,7 @@
 #include <cstdio>
 
 #include "core/backend/notify/path_calls.h"
+#include "core/event/event.h"
 
 namespace libguard {
 namespace {
@@ -125,7 +126,7 @@ bool Paths::is_protected(const std::string& path, bool above) const {
 Paths::Outcome Paths::protect(std::string path) const {
   Outcome out = refuse(EPERM);
   out.guarded = true;
-  out.what = "write to a protected file";
+  out.what = kProtectedFile;
   out.path = std::move(path);
   return out;
 }
