@@ -97,7 +97,8 @@ void Resolver::add_python(const PythonRuntime& runtime) {
 bool Resolver::Impl::in_foreign_environment(std::string_view file, std::string_view below) {
   for (std::string_view up = parent_of(file); up == below || is_below(up, below); up = parent_of(up)) {
     auto [entry, fresh] = environments.try_emplace(std::string(up), false);
-    if (fresh) entry->second = tree.facts(std::string(up) + "/pyvenv.cfg").is_file();
+    RealPath marker = fresh ? tree.real_path(std::string(up) + "/pyvenv.cfg") : RealPath();
+    if (fresh) entry->second = marker.facts.is_file() && marker.inside.empty();  // not "app.pyz/pyvenv.cfg"
     if (entry->second) return true;
   }
   return false;

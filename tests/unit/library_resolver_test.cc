@@ -116,7 +116,9 @@ TEST_F(ResolverTest, AnEnvironmentMadeAfterTheStartIsIgnored) {
 }
 
 TEST_F(ResolverTest, Application) {
+  write("/project/app.pyz", "PK");
   begin();
+  EXPECT_EQ(source("/project/app.pyz/__main__.py"), "application app.pyz.__main__") << "an archive is no environment";
   EXPECT_EQ(source("/project/app.py"), "application app");
   EXPECT_EQ(source("/project/pkg/__init__.py"), "application pkg");
   write("/project/new.py");
