@@ -4,8 +4,8 @@ compiled packages by -m, modules imported while the threads of earlier calls hav
 
 Usage: starts.py [--as-user] [--python PYTHON]
 The environment holds one distribution, `starter`, made here. Each program runs under enforce with a policy that grants
-its rights to that distribution only: a frame that is taken for somebody else's ends it with an event. The last one
-wants a right that the distribution does not hold: by a text of its own it must get no more than by itself.
+its rights to that distribution only: a frame that is taken for somebody else's ends it with an event. The last two
+want rights that the distribution does not hold: by a text of its own, and by an exit hook in a program of the application's.
 """
 
 import argparse
@@ -31,6 +31,10 @@ def by_text(text):
 
 def script():
     sys.exit(write(sys.argv[1]))
+
+def plant(path):
+    import atexit
+    atexit.register(subprocess.run, ["touch", path])
 
 def behind_a_thread():
     """The last judged call before the imports is that of a thread that has ended."""
@@ -62,12 +66,15 @@ elif what == "connect":
     "compiled/__main__.py": "import sys, starter\nstarter.write(sys.argv[1])\n",
 }
 SCRIPT = "#!{python}\nimport sys\nfrom starter import script\nif __name__ == '__main__':\n    script()\n"
+# The application may start programs, and starts one in which the distribution leaves an exit hook.
+CHILD = "import sys, starter; starter.plant(sys.argv[1])\n"
+PARENT = "import os, subprocess, sys; subprocess.run([sys.executable, os.path.dirname(__file__) + '/child.py', sys.argv[1]])\n"
 POLICY = """
 version: 1
 mode: enforce
 defaults: ["@base", "@io", "@code-map", "@file-read"]
 libraries:
-  application: { deny: ["@file-write", "@exec", "@process", "@native-load"] }
+  application: { grant: ["@exec", "@process"], deny: ["@file-write", "@native-load"] }
   pkg:pypi/starter: { grant: ["@file-write", "@exec", "@process"] }
 """
 
@@ -120,8 +127,11 @@ class Starts:
         self.account = account
         self.folder = harness.short_folder(account)
         self.venv = make_environment(python, account, *build_extension(python, self.folder))
-        self.application = os.path.join(self.folder, "application")  # holds nothing: no program here is an application's
+        self.application = os.path.join(self.folder, "application")
         os.makedirs(self.application)
+        for name, text in (("parent.py", PARENT), ("child.py", CHILD)):
+            with open(os.path.join(self.application, name), "w") as file:
+                file.write(text)
         self.policy = os.path.join(self.folder, "policy.yaml")
         with open(self.policy, "w") as file:
             file.write(POLICY)
@@ -137,7 +147,7 @@ class Starts:
              "--", *command], self.account, self.folder)
         refused = [event for event in harness.read_events(events) if event["kind"] == "deviation"]
         told = [(event["right"]["name"], harness.plain(event["library"]["purl"])) for event in refused]
-        right = told == [wanted] and status != 0 if wanted else not told and status == 0 and "written" in out
+        right = wanted in told and not os.path.exists(made) if wanted else not told and status == 0 and "written" in out
         right = right and "unknown_frames" not in err
         print(f"{name:16} {'as it should be' if right else 'WRONG'}: status {status}, refused {told}")
         if not right:
@@ -157,6 +167,7 @@ def main():
     starts.check("text", ["python", "-m", "starter", "text"])
     starts.check("text in text", ["python", "-m", "starter", "exec"])
     starts.check("more than its own", ["python", "-m", "starter", "connect"], ("socket:inet", "pkg:pypi/starter"))
+    starts.check("hook in a child", ["python", os.path.join(starts.application, "parent.py")], ("clone:process", "runtime"))
     return starts.failures != 0
 
 

@@ -6,6 +6,9 @@
 // Failure: see subjects.h.
 #include "core/backend/notify/subjects.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "bpf/library_set.h"
 #include "core/backend/walk/pushed.h"
 
@@ -18,6 +21,17 @@ void fill_single(uint32_t library, uint32_t flags, lg_stack* out) {
   lg_set_add(&out->active, library);
   out->caller = out->direct = static_cast<uint16_t>(library);
   out->flags = flags;
+}
+
+uint32_t function_named(std::string_view name) { return lg_fnv1a(LG_FNV_OFFSET, name.data(), name.size()); }
+
+// What main threads begin with whose program was started to run the runtime's own code: the text that multiprocessing
+// gives to an interpreter, `python -m MODULE`; and the thread that a process was forked from.
+bool begins_a_program(uint32_t function) {
+  static const uint32_t kFirst[] = {function_named("multiprocessing.spawn.<module>"),
+                                    function_named("runpy._run_module_as_main"),
+                                    function_named("threading.Thread._bootstrap")};
+  return std::find(std::begin(kFirst), std::end(kFirst), function) != std::end(kFirst);
 }
 
 }  // namespace
@@ -82,6 +96,16 @@ void Subjects::scan(Thread& thread, lg_set* out) {
   if (!process.native.scan(thread.tid, *process.memory, owner_, out)) counters_.scans_failed++;
 }
 
+// Is what the runtime does here done in the name of who made the thread or started the program? A main thread calls
+// exit hooks and finalizers on an empty stack too, and those anybody may have left there.
+uint16_t Subjects::maker_of(const Thread& thread, const lg_stack& stack) const {
+  const Process& process = *thread.process;
+  const bool walked = process.program->greeted && !process.program->pushes() && process.walker;
+  if (thread.tid != process.pid || stack.caller != LG_RUNTIME || !walked) return thread.maker;
+  const std::vector<lg_code_entry>& frames = thread.borrowed ? thread.borrowed->frames : process.walker->frames();
+  return frames.empty() || begins_a_program(frames.back().function) ? thread.maker : uint16_t{0};
+}
+
 void Subjects::subject(Thread& thread, bool dangerous, lg_subject* out) {
   const Program& program = *thread.process->program;
   stack(thread, dangerous, &out->stack);
@@ -90,7 +114,7 @@ void Subjects::subject(Thread& thread, bool dangerous, lg_subject* out) {
   out->spawners = program.spawners;
   out->handoff = thread.handoff;
   out->phase = thread.process->phase;
-  out->maker = thread.maker;
+  out->maker = maker_of(thread, out->stack);
   out->pad = 0;
   const bool no_frame = program.greeted && !program.pushes() && out->stack.depth_capped == 0;
   if (dangerous || no_frame) scan(thread, &out->native);
@@ -99,7 +123,7 @@ void Subjects::subject(Thread& thread, bool dangerous, lg_subject* out) {
 void Subjects::note(Thread& thread, StackNote* out) {
   stack(thread, true, &out->stack);
   out->inherited = LibrarySet(thread.inherited);
-  out->maker = thread.maker;
+  out->maker = maker_of(thread, out->stack);
   out->handoff = thread.handoff;
   out->handoff_id = thread.handoff_id;
 }
