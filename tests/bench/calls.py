@@ -2,7 +2,8 @@
 """Prints what a judged call costs at several Python depths: guarded beside unguarded, in turns.
 
 Usage: calls.py [--rounds N] [--count N] [--depths 5,20,...] [--python PATH]
-Kinds: free (judged for nobody), plain (a judged call without a path: a local socket), path (rmdir of a name that is not
+Kinds: free (judged for nobody), short (a judged call that does hardly anything itself: an option of a socket is read), plain (a judged
+call without a path: a local socket, made and closed by a kernel whose caches the wait has left cold), path (rmdir of a name that is not
 there), write (open for writing, which the supervisor performs), dangerous (an internet socket: the C stack is read too).
 Before them what this machine asks of any supervisor: notification_floor.c, bare and with one read of as many pieces.
 """
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import time
 
-KINDS = ("free", "plain", "path", "write", "dangerous")
+KINDS = ("free", "short", "plain", "path", "write", "dangerous")
 
 
 def refused_by_nobody(name):
@@ -30,6 +31,8 @@ def one(kind, folder):
     """The callable of a kind; as little Python as possible around the call."""
     if kind == "free":
         return os.getppid
+    if kind == "short":
+        return lambda end=socket.socket(socket.AF_UNIX, socket.SOCK_STREAM): end.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
     if kind == "plain":
         return lambda: os.close(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).detach())
     if kind == "path":

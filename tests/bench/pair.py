@@ -17,6 +17,7 @@ POLICY = """version: 1
 mode: enforce
 defaults: ["@base", "@io", "@code-map", "@file-read"]
 libraries:
+  pkg:pypi/absent: { deny: ["getsockopt"] }
   application:
     grant: ["@net-out", "@exec", "@process"]
     functions: { "@process": ["calls.fork_to_call"] }
