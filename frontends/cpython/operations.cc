@@ -12,6 +12,7 @@
 
 #include "bpf/rights_table.h"
 #include "frontends/cpython/registrar.h"
+#include "frontends/cpython/startup.h"
 #include "libguard/frontend.h"
 
 namespace libguard {
@@ -101,9 +102,7 @@ int judge_import(Object* arguments) {
   else if (!encoded)
     py.PyErr_Clear();
   if (LG_RESOLVED_TRUSTED(answer) && LG_RESOLVED_LIBRARY(answer) == LG_RUNTIME) return 0;
-  // A compiled package (mypyc's, Cython's) that whoever gave the command line named there, and what it imports at its
-  // start, when nobody's code has run yet that could have asked for it.
-  bool named = LG_RESOLVED_TRUSTED(answer) && runs_module_of_command_line();
+  bool named = LG_RESOLVED_TRUSTED(answer) && names_extension_of(LG_RESOLVED_LIBRARY(answer));
   return named ? 0 : ask(LG_RIGHT_PY_IMPORT_EXTENSION);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "frontends/cpython/interpreters.h"
+#include "frontends/cpython/startup.h"
 
 namespace libguard {
 namespace {
@@ -109,7 +110,10 @@ Origin origin_of(uint64_t answer) {
 
 void tag(Object* code, const Origin& origin, const char* prefix, size_t length) {
   if (!is_code(code) || has_entry(code)) return;
-  if (origin.library != LG_RUNTIME) note_foreign_code();
+  if (origin.library != LG_RUNTIME) {
+    note_foreign_code();
+    end_of_start();
+  }
   Name name;
   name.add(prefix, length);
   descend(code, origin, name, 0);

@@ -21,6 +21,8 @@ namespace {
 bool g_announced, g_expected, g_command;
 uint64_t g_answer;
 char g_filename[PATH_MAX];  // co_filename of what is expected
+bool g_module_begins;       // `python -m`, and nobody's code has run since
+uint16_t g_module_library;  // of its first extension
 
 bool at_the_bottom() { return gettid() == getpid() && !py.PyEval_GetFrame(); }
 
@@ -36,6 +38,7 @@ void expect(const char* filename, uint64_t answer) {
 void on_announcement(const char* event, Object* subject) {
   if (g_announced || !at_the_bottom()) return;
   g_announced = true;
+  g_module_begins = strcmp(event, "cpython.run_module") == 0;
   ssize_t length = 0;
   const char* text = text_of(subject, &length);
   if (!text) return;
@@ -44,6 +47,14 @@ void on_announcement(const char* event, Object* subject) {
   g_command = strcmp(event, "cpython.run_command") == 0;
   if (g_command) expect("<string>", lg_ask_resolve(LG_RESOLVE_COMMAND, text, static_cast<uint64_t>(length), -1));
 }
+
+bool names_extension_of(uint16_t library) {
+  if (!runs_module_of_command_line()) return false;
+  if (g_module_begins && g_module_library == LG_UNKNOWN) g_module_library = library;
+  return library != LG_UNKNOWN && library == g_module_library;
+}
+
+void end_of_start() { g_module_begins = false; }
 
 void tag_first_code(Object* code) {
   ssize_t length = 0;

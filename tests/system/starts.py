@@ -4,8 +4,8 @@ compiled packages by -m, modules imported while the threads of earlier calls hav
 
 Usage: starts.py [--as-user] [--python PYTHON]
 The environment holds one distribution, `starter`, made here. Each program runs under enforce with a policy that grants
-its rights to that distribution only: a frame that is taken for somebody else's ends it with an event. The last two
-want rights that the distribution does not hold: by a text of its own, and by an exit hook in a program of the application's.
+its rights to that distribution only: a frame that is taken for somebody else's ends it with an event. Three
+want rights that they do not hold: by a hook of the import machinery, by a text of its own, by an exit hook in a program of the application's.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import sys
 import harness
 
 RECORD = ["starter/__init__.py", "starter/__main__.py", "compiled/__init__{suffix}", "compiled/__main__.py",
-          "../../../bin/starter"]
+          "planted/__init__.py", "planted/__main__.py", "../../../bin/starter"]
 FILES = {
     "starter/__init__.py": '''
 import subprocess, sys, threading
@@ -63,6 +63,12 @@ elif what == "exec":
 elif what == "connect":
     sys.exit(starter.by_text("import socket; socket.socket()"))
 ''',
+    # The import machinery calls the hook while it looks for planted.__main__, and nobody else is on the stack.
+    "planted/__init__.py": '''
+import functools, importlib, sys
+sys.path_hooks.insert(0, functools.partial(importlib.import_module, "compiled"))
+''',
+    "planted/__main__.py": "import sys; open(sys.argv[1], 'w').close() if 'compiled' in sys.modules else None\n",
     "compiled/__main__.py": "import sys, starter\nstarter.write(sys.argv[1])\n",
 }
 SCRIPT = "#!{python}\nimport sys\nfrom starter import script\nif __name__ == '__main__':\n    script()\n"
@@ -163,6 +169,7 @@ def main():
     starts = Starts(options.python, harness.Account(options.as_user))
     starts.check("console script", ["starter"])
     starts.check("compiled by -m", ["python", "-m", "compiled"])
+    starts.check("planted below -m", ["python", "-m", "planted"], ("py:import.extension", "runtime"))
     starts.check("ended threads", ["python", "-m", "starter", "thread"])
     starts.check("text", ["python", "-m", "starter", "text"])
     starts.check("text in text", ["python", "-m", "starter", "exec"])
