@@ -47,7 +47,7 @@ struct lg_image {
   __s64 slot_delta; /* see struct lg_hello */
   struct lg_python_program program;
   struct lg_python_offsets offsets;
-  __u32 pad;
+  __u32 embeds; /* a program of its own that holds a runtime: where that has no frame, it is itself */
 };
 LG_ASSERT_SIZE(struct lg_image, 152);
 

@@ -103,6 +103,9 @@ static __always_inline void lg_stack_of(struct lg_look *look, struct task_struct
     lg_read_fed(look, task, process);
   else
     lg_walk(look, task->thread.fsbase, process->image);
+  if (image->embeds && stack->depth_capped == 0 && !(stack->flags & LG_STACK_INCOMPLETE) &&
+      (task->pid == task->tgid || look->thread->maker == image->library))
+    return lg_fill_single(stack, image->library, LG_STACK_PROGRAM);
   /* Before the interpreter gave the main thread a state, the program is still starting. */
   if ((stack->flags & LG_STACK_NO_STATE) && task->pid == task->tgid && !look->thread->had_state)
     lg_fill_single(stack, LG_STARTUP, LG_STACK_NO_STATE);

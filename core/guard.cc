@@ -272,12 +272,13 @@ ProgramInfo Guard::on_program(const ProgramBirth& birth) {
   return {known->second, library};
 }
 
-void Guard::on_hello(uint32_t program, const lg_hello& hello) {
+void Guard::on_hello(uint32_t program, const lg_hello& hello, std::string_view image) {
   State& state = *state_;
   if (hello.runtime != LG_RUNTIME_CPYTHON) return;
   PythonRuntime runtime;
   runtime.executable = state.programs[program].executable;
   runtime.invoked_as = state.programs[program].invoked_as;
+  runtime.image = image;
   runtime.major = static_cast<int>(hello.hexversion >> 24);
   runtime.minor = static_cast<int>(hello.hexversion >> 16 & 0xff);
   state.resolver->add_python(runtime);

@@ -61,6 +61,7 @@ struct ProgramBirth {
   std::vector<std::string> arguments;
   bool foreign_environment;  // LD_PRELOAD, LD_AUDIT or LD_LIBRARY_PATH unlike the guard's
   bool language_runtime;     // recognised runtime: {startup} until its hello
+  bool embeds;               // it is a program of its own that holds a runtime
   bool bytecode_elsewhere;   // told by who started it: bytecode lies in a directory of its own
   uint32_t parent_program;   // program that exec'ed it; kNoProgram for the first one
 };
@@ -90,7 +91,7 @@ class Handler {
   virtual ~Handler() = default;
   virtual Decision decide(const Call& call) = 0;
   virtual ProgramInfo on_program(const ProgramBirth& birth) = 0;
-  virtual void on_hello(uint32_t program, const lg_hello& hello) = 0;
+  virtual void on_hello(uint32_t program, const lg_hello& hello, std::string_view image) = 0;
   // What the client is told at its hello: 0 or LG_HELLO_ENFORCE.
   virtual int64_t hello_answer() { return 0; }
   // Real paths of files and directories that nobody may change; asked at the start and after each hello, which may

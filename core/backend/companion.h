@@ -18,6 +18,7 @@ struct CompanionProgram {
   uint32_t program;  // index for Call::program
   LibraryId library;
   bool language_runtime;  // {startup} until its hello
+  bool embeds;            // where its runtime has no frame, it is its executable's library
   LibrarySet spawners;
 };
 

@@ -26,6 +26,17 @@ std::string prefix_of(std::string_view executable) {
   return prefix.empty() || prefix == "/" ? std::string() : std::string(prefix);
 }
 
+bool has_library(const Tree& tree, const std::string& prefix, const std::string& version) {
+  return tree.real_path(prefix + "/lib/python" + version + "/os.py").facts.is_file();
+}
+
+// "PREFIX/lib/x86_64-linux-gnu/libpython3.11.so.1.0" -> "PREFIX".
+std::string prefix_around(const Tree& tree, std::string_view image, const std::string& version) {
+  for (std::string_view up = parent_of(image); !up.empty() && up != "/"; up = parent_of(up))
+    if (has_library(tree, std::string(up), version)) return std::string(up);
+  return {};
+}
+
 struct VirtualEnvironment {
   std::string prefix;
   bool system_site = false;
@@ -76,8 +87,12 @@ void add_site_of_prefix(const Tree& tree, const std::string& prefix, const std::
 PythonDirectories python_directories(const Tree& tree, const ResolverOptions& options, const PythonRuntime& runtime) {
   PythonDirectories found;
   std::string executable = tree.real_path(runtime.executable).path;
-  std::string prefix = prefix_of(executable);
+  const std::string holder = tree.real_path(runtime.image).path;
   std::string version = std::to_string(runtime.major) + "." + std::to_string(runtime.minor);
+  std::string prefix = prefix_of(executable);
+  // A program of its own that holds the interpreter: the library is where the interpreter's image is from.
+  const bool embedded = !holder.empty() && holder != executable && !has_library(tree, prefix, version);
+  if (embedded) prefix = prefix_around(tree, holder, version);
   std::string packed = std::to_string(runtime.major) + std::to_string(runtime.minor);
   for (const char* lib : {"/lib/", "/lib64/"}) {
     for (const char* suffix : {"", "t"})
@@ -85,7 +100,7 @@ PythonDirectories python_directories(const Tree& tree, const ResolverOptions& op
     RealPath zip = tree.real_path(prefix + lib + "python" + packed + ".zip");
     if (zip.facts.is_file() && zip.inside.empty()) found.standard_library.push_back(zip.path);
   }
-  found.images.push_back(executable);
+  found.images.push_back(embedded ? holder : executable);
   for (const char* lib : {"/lib/", "/lib64/", "/lib/x86_64-linux-gnu/"}) {
     for (const char* suffix : {".so.1.0", ".so", "t.so.1.0"}) {
       RealPath image = tree.real_path(prefix + lib + "libpython" + version + suffix);

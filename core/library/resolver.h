@@ -33,6 +33,7 @@ struct PythonRuntime {
   std::string executable;  // real path of the interpreter, "/usr/bin/python3.11"
   std::string invoked_as;  // path it was started by (a venv's bin/python), may equal executable
   int major = 3, minor = 0;
+  std::string image{};  // path of the file that holds it, where that may be another: libpython3.11.so.1.0
 };
 
 struct Resolved {

@@ -54,7 +54,7 @@ class FakeGuard : public Handler {
     LibraryId library = birth.foreign_environment ? LibraryId::kUnknown : library_of(birth.executable);
     return {static_cast<uint32_t>(programs.size() - 1), library};
   }
-  void on_hello(uint32_t, const lg_hello&) override { hellos++; }
+  void on_hello(uint32_t, const lg_hello&, std::string_view) override { hellos++; }
   std::vector<std::string> protected_paths() override { return protected_files; }
   uint64_t resolve(uint32_t, uint32_t, std::string_view, FileIdentity) override {
     return LG_RESOLVED(LG_RUNTIME, 0, 1, 0);

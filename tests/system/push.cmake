@@ -6,6 +6,10 @@ target_compile_options(push_guest PRIVATE -std=gnu11 -O2 -Wall -Wextra -Werror)
 lg_add_system_test(system_push 300 push ${CMAKE_CURRENT_LIST_DIR}/push.py $<TARGET_FILE:push_guest> --as-user)
 lg_add_system_test(bpf_push 300 push ${CMAKE_CURRENT_LIST_DIR}/push.py $<TARGET_FILE:push_guest> --backend auto)
 set_tests_properties(bpf_push PROPERTIES LABELS bpf)
+# Programs that hold an interpreter, and what the runtime runs with nobody else on the stack.
+lg_add_system_test(system_beginnings 120 beginnings ${CMAKE_CURRENT_LIST_DIR}/beginnings.py --as-user)
+lg_add_system_test(bpf_beginnings 120 beginnings ${CMAKE_CURRENT_LIST_DIR}/beginnings.py --backend auto)
+set_tests_properties(bpf_beginnings PROPERTIES LABELS bpf)
 # A native program that tries what is known against a refusal.
 add_executable(bypass_guest ${CMAKE_SOURCE_DIR}/tests/victims/native/bypass_guest.c)
 target_link_libraries(bypass_guest PRIVATE Threads::Threads)

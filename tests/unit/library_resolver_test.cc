@@ -115,6 +115,20 @@ TEST_F(ResolverTest, AnEnvironmentMadeAfterTheStartIsIgnored) {
   EXPECT_EQ(source("/late/lib/python3.11/site-packages/evil.py"), "unknown ");
 }
 
+TEST_F(ResolverTest, AProgramThatHoldsAnInterpreter) {
+  write("/project/venv/bin/server", "");
+  write("/usr/lib/python3.11/os.py");
+  write("/usr/lib/x86_64-linux-gnu/libpython3.11.so.1.0", "");
+  start();
+  resolver_ = std::make_unique<Resolver>(options_, table_);
+  resolver_->add_python({"/project/venv/bin/server", "/project/venv/bin/server", 3, 11,
+                         "/usr/lib/x86_64-linux-gnu/libpython3.11.so.1.0"});
+  EXPECT_EQ(source("/usr/lib/python3.11/subprocess.py"), "runtime subprocess");
+  EXPECT_EQ(source(std::string(kVenvSite) + "/flask/app.py"), "pkg:pypi/flask@3.0 flask.app");
+  EXPECT_EQ(resolver_->resolve_native("/usr/lib/x86_64-linux-gnu/libpython3.11.so.1.0").library, LibraryId::kRuntime);
+  EXPECT_NE(resolver_->resolve_native("/project/venv/bin/server").library, LibraryId::kRuntime) << "it is itself";
+}
+
 TEST_F(ResolverTest, Application) {
   write("/project/app.pyz", "PK");
   begin();

@@ -304,7 +304,7 @@ class QuietHandler : public Handler {
  public:
   Decision decide(const Call&) override { return {}; }
   ProgramInfo on_program(const ProgramBirth&) override { return {programs++, static_cast<LibraryId>(10)}; }
-  void on_hello(uint32_t, const lg_hello&) override {}
+  void on_hello(uint32_t, const lg_hello&, std::string_view) override {}
   uint64_t resolve(uint32_t, uint32_t, std::string_view, FileIdentity) override { return 0; }
   std::string module_name(uint32_t) override { return {}; }
   bool native_owner(std::string_view, LibraryId*) override { return false; }

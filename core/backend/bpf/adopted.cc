@@ -50,12 +50,14 @@ void AdoptedGuard::know_programs() {
     birth.pid = pid;
     birth.executable = birth.invoked_as = read_proc_link(pid, "exe");
     birth.language_runtime = image.kind == LG_IMAGE_CPYTHON || image.kind == LG_IMAGE_STARTUP;
+    birth.embeds = image.embeds;
     birth.parent_program = kNoProgram;
     CompanionProgram program{};
     program.pid = pid;
     program.program = handler_.on_program(birth).program;
     program.library = static_cast<LibraryId>(image.library);
     program.language_runtime = birth.language_runtime;
+    program.embeds = birth.embeds;
     program.spawners = LibrarySet(process.spawners);
     observations_.know(process.image, program);
     if (image.kind == LG_IMAGE_CPYTHON || image.kind == LG_IMAGE_PUSHES) observations_.greeted(process.image);

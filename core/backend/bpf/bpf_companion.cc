@@ -116,6 +116,7 @@ void BpfCompanion::on_program(const CompanionProgram& program) {
   lg_image image{};
   image.kind = starts ? LG_IMAGE_STARTUP : LG_IMAGE_NATIVE;
   image.library = number(program.library);
+  image.embeds = program.embeds;
   if (!kernel_->set_image(number_of_exec, image)) handed_over_lost_++;
   observations_.know(number_of_exec, program);
 }

@@ -36,6 +36,21 @@ bool is_bytecode_elsewhere(std::string_view path) {
          !path.substr(0, slash).ends_with("/__pycache__");
 }
 
+// The file that is mapped at this address.
+std::string mapped_at(pid_t pid, uint64_t address) {
+  std::string maps = read_proc_file(pid, "maps", kMaxMaps);
+  for (size_t at = 0; at < maps.size();) {
+    size_t end = std::min(maps.find('\n', at), maps.size());
+    std::string line = maps.substr(at, end - at);
+    at = end + 1;
+    unsigned long low = 0, high = 0;
+    int path_at = 0;
+    if (std::sscanf(line.c_str(), "%lx-%lx %*s %*s %*s %*s %n", &low, &high, &path_at) < 2) continue;
+    if (address >= low && address < high && path_at > 0) return line.substr(static_cast<size_t>(path_at));
+  }
+  return {};
+}
+
 }  // namespace
 
 Channel::Channel(Tasks& tasks, Subjects& subjects, Handler& handler, NotifyCounters& counters, Companion* companion,
@@ -97,7 +112,8 @@ int64_t Channel::hello(Thread& thread, const seccomp_data& call) {
     return -EOPNOTSUPP;
   }
   process.program->call_site = call.instruction_pointer;
-  handler_.on_hello(process.program->index, hello);
+  handler_.on_hello(process.program->index, hello,
+                    process.program->embeds ? mapped_at(process.pid, hello.image_low) : std::string());
   return handler_.hello_answer();
 }
 

@@ -34,6 +34,13 @@ int64_t now_ns() {
 // An indirect call `ff /2`, whose first two bytes stand at `at`.
 bool indirect_call(const uint8_t* at) { return at[0] == 0xff && (at[1] & 0x38) == 0x10; }
 
+// "…/greenlet/_greenlet.cpython-311-x86_64-linux-gnu.so"; gevent and eventlet switch by it, as SQLAlchemy does.
+bool is_stack_switcher(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  const std::string_view name = slash == std::string_view::npos ? path : path.substr(slash + 1);
+  return name.find("greenlet.") != std::string_view::npos;
+}
+
 }  // namespace
 
 bool ends_in_call(const uint8_t bytes[7]) {
@@ -52,6 +59,7 @@ bool NativeMap::refresh(pid_t tid, const Owner& owner) {
   std::string text = read_proc_file(tid, "maps", kMaxMaps);
   ranges_.clear();
   calls_.clear();
+  switches_stacks_ = text.empty();
   fresh_ = now_ns() - changed_ns_ > kSettleNs;
   if (text.empty()) return false;
   for (size_t at = 0; at < text.size();) {
@@ -68,10 +76,16 @@ bool NativeMap::refresh(pid_t tid, const Owner& owner) {
     if (path_at > 0 && static_cast<size_t>(path_at) < line.size())
       path = std::string_view(line).substr(static_cast<size_t>(path_at));
     if (path == "[vdso]" || path == "[vsyscall]") continue;
+    switches_stacks_ |= is_stack_switcher(path);
     LibraryId id = LibraryId::kUnknown;
     if (owner(path, &id)) ranges_.push_back({low, high, id});
   }
   return true;
+}
+
+bool NativeMap::switches_stacks(pid_t tid, const Owner& owner) {
+  if (!fresh_) refresh(tid, owner);
+  return switches_stacks_;
 }
 
 const NativeMap::Range* NativeMap::range_of(uint64_t address) const {

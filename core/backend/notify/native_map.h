@@ -32,6 +32,9 @@ class NativeMap {
   // Adds the owners of code that return addresses on the stack of `tid` name. False: something could not be read.
   bool scan(pid_t tid, ProcessMemory& memory, const Owner& owner, lg_set* out);
 
+  // Is an extension mapped that runs several stacks on one thread (greenlet)? True too where nobody can tell.
+  bool switches_stacks(pid_t tid, const Owner& owner);
+
   struct Range {
     uint64_t low, high;
     LibraryId owner;
@@ -46,6 +49,7 @@ class NativeMap {
   std::vector<Range> ranges_;                 // ascending; only mappings that name somebody
   std::unordered_map<uint64_t, bool> calls_;  // return address -> a call instruction stands before it
   bool fresh_ = false;
+  bool switches_stacks_ = false;
   int64_t changed_ns_ = 0;  // when outdated() was last said
 };
 

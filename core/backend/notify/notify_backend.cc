@@ -413,7 +413,7 @@ void NotifyBackend::note_clone(Thread& thread, const seccomp_data& call) {
   if (has_subject_) {
     note.stack = subject_.stack;
     note.inherited = LibrarySet(thread.inherited);
-    note.maker = thread.maker;
+    note.maker = subject_.maker;
     note.handoff = thread.handoff;
     note.handoff_id = thread.handoff_id;
   } else {

@@ -17,6 +17,11 @@ namespace {
 constexpr size_t kMaxText = 4u << 20;  // of arguments or environment
 constexpr std::string_view kLoaderVariables[] = {"LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH"};
 
+// Whoever names a program so is taken for an interpreter, whose calls without frames are nobody's.
+bool is_interpreter(std::string_view executable) {
+  return executable.substr(executable.rfind('/') + 1).starts_with("python");
+}
+
 bool is_executable_file(const std::string& path) {
   struct stat found;
   return stat(path.c_str(), &found) == 0 && S_ISREG(found.st_mode) && (found.st_mode & 0111) != 0;
@@ -81,6 +86,7 @@ ProgramBirth Tasks::describe(const Process& process, uint32_t parent) {
   if (birth.invoked_as.empty()) birth.invoked_as = birth.executable;
   birth.foreign_environment = foreign_environment(process.pid);
   birth.language_runtime = is_language_runtime(process.pid);
+  birth.embeds = birth.language_runtime && !is_interpreter(birth.executable);
   birth.bytecode_elsewhere = bytecode_elsewhere(birth.arguments, environment);
   return birth;
 }
@@ -106,6 +112,7 @@ void Tasks::begin_program(Process& process, const ImageId& image, const LibraryS
   program->spawners = spawners;
   ProgramBirth birth = describe(process, parent);
   program->language_runtime = birth.language_runtime;
+  program->embeds = birth.embeds;
   program->bytecode_elsewhere = birth.bytecode_elsewhere;
   if (!image.known() || birth.executable.empty()) counters_.unknown_images++;
   ProgramInfo info = handler_.on_program(birth);
@@ -113,7 +120,8 @@ void Tasks::begin_program(Process& process, const ImageId& image, const LibraryS
   program->library = birth.executable.empty() ? LibraryId::kUnknown : info.library;
   process.program = program;
   if (companion_)
-    companion_->on_program({process.pid, program->index, program->library, program->language_runtime, spawners});
+    companion_->on_program(
+        {process.pid, program->index, program->library, program->language_runtime, program->embeds, spawners});
   counters_.programs++;
   std::erase_if(programs_, [](const auto& known) { return known.expired(); });
   programs_.push_back(program);

@@ -34,6 +34,14 @@ bool begins_a_program(uint32_t function) {
   return std::find(std::begin(kFirst), std::end(kFirst), function) != std::end(kFirst);
 }
 
+// Before, beside and below all Python a program that embeds it runs its own code: on its first thread, and on threads
+// that it made. Threads that Python code made are the runtime's.
+bool is_embedder_itself(const Thread& thread, const lg_stack& stack) {
+  const Program& program = *thread.process->program;
+  if (!program.embeds || stack.depth_capped != 0 || (stack.flags & LG_STACK_INCOMPLETE)) return false;
+  return thread.tid == thread.process->pid || thread.maker == number(program.library);
+}
+
 }  // namespace
 
 Subjects::Subjects(Handler& handler, NotifyCounters& counters)
@@ -51,6 +59,7 @@ void Subjects::walk(Thread& thread, lg_stack* out) {
   uint64_t fs = thread_pointer(thread);
   if (fs == 0 || !process.walker) return fill_single(LG_UNKNOWN, LG_STACK_FAULT, out);
   process.walker->walk(thread.tid, fs, thread.cache, out);
+  if (is_embedder_itself(thread, *out)) return fill_single(number(process.program->library), LG_STACK_PROGRAM, out);
   if ((out->flags & LG_STACK_NO_STATE) == 0) return;
   // Before the interpreter gave the main thread a state, the program is still starting. After that the thread is
   // ending, and what runs is the runtime's. Other threads are judged by what they inherited.
@@ -97,11 +106,14 @@ void Subjects::scan(Thread& thread, lg_set* out) {
 }
 
 // Is what the runtime does here done in the name of who made the thread or started the program? A main thread calls
-// exit hooks and finalizers on an empty stack too, and those anybody may have left there.
-uint16_t Subjects::maker_of(const Thread& thread, const lg_stack& stack) const {
-  const Process& process = *thread.process;
+// exit hooks and finalizers on an empty stack too, and those anybody may have left there. A greenlet runs on whatever
+// thread switches to it, and nobody notes who made it: what a thread begins with can be called in one.
+uint16_t Subjects::maker_of(Thread& thread, const lg_stack& stack) {
+  Process& process = *thread.process;
   const bool walked = process.program->greeted && !process.program->pushes() && process.walker;
-  if (thread.tid != process.pid || stack.caller != LG_RUNTIME || !walked) return thread.maker;
+  if (thread.maker == 0 || stack.caller != LG_RUNTIME || !walked) return thread.maker;
+  if (!thread.borrowed && process.native.switches_stacks(thread.tid, owner_)) return 0;
+  if (thread.tid != process.pid) return thread.maker;
   const std::vector<lg_code_entry>& frames = thread.borrowed ? thread.borrowed->frames : process.walker->frames();
   return frames.empty() || begins_a_program(frames.back().function) ? thread.maker : uint16_t{0};
 }

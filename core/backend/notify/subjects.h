@@ -43,7 +43,7 @@ class Subjects {
   void pushed(Thread& thread, bool dangerous, lg_stack* out);
   static std::vector<Frame> pushed_frames(Process& process, const lg_stack& stack);
   void scan(Thread& thread, lg_set* out);
-  uint16_t maker_of(const Thread& thread, const lg_stack& stack) const;
+  uint16_t maker_of(Thread& thread, const lg_stack& stack);
 
   Handler& handler_;
   NotifyCounters& counters_;

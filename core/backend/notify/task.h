@@ -29,7 +29,8 @@ struct Program {
   uint32_t index = kNoProgram;  // the guard's number for it
   LibraryId library = LibraryId::kUnknown;
   bool language_runtime = false;
-  bool door = false;  // our own child between filter and first exec
+  bool embeds = false;  // a program of its own (uwsgi, gdb) that holds a runtime: where that has no frame, it is itself
+  bool door = false;    // our own child between filter and first exec
   LibrarySet spawners;
   uint16_t author = LG_UNKNOWN;     // of its command line: the library whose Python code started it
   bool bytecode_elsewhere = false;  // it was started with a directory of its own for bytecode

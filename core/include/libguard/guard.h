@@ -69,7 +69,7 @@ class Guard final : public Handler {
 
   Decision decide(const Call& call) override;
   ProgramInfo on_program(const ProgramBirth& birth) override;
-  void on_hello(uint32_t program, const lg_hello& hello) override;
+  void on_hello(uint32_t program, const lg_hello& hello, std::string_view image) override;
   int64_t hello_answer() override;
   std::vector<std::string> protected_paths() override;  // under enforce: code, policy, profile, events, libguard itself
   uint64_t resolve(uint32_t program, uint32_t kind, std::string_view path, FileIdentity opened) override;

@@ -47,7 +47,9 @@ class Ablated final : public Handler {
   Decision decide(const Call& call) override;
   std::vector<std::string> protected_paths() override;
   ProgramInfo on_program(const ProgramBirth& birth) override { return guard_.on_program(birth); }
-  void on_hello(uint32_t program, const lg_hello& hello) override { guard_.on_hello(program, hello); }
+  void on_hello(uint32_t program, const lg_hello& hello, std::string_view image) override {
+    guard_.on_hello(program, hello, image);
+  }
   int64_t hello_answer() override { return guard_.hello_answer(); }
   uint64_t resolve(uint32_t program, uint32_t kind, std::string_view path, FileIdentity opened) override {
     return guard_.resolve(program, kind, path, opened);
