@@ -223,6 +223,9 @@ Decision Guard::decide(const Call& call) {
   State& state = *state_;
   state.calls += call.count;
   const std::string& executable = state.programs[call.program].executable;
+  // What goes through a ring is seen by nobody. Who is told that there are none makes plain calls, here and under
+  // enforce.
+  if (!state.rules && call.right == Right{LG_NR_io_uring_setup}) return {Decision::kRefuse, ENOSYS};
   if (state.recorder) state.recorder->observe(call, executable);
   if (state.code && call.right == Right{LG_RIGHT_MMAP_EXEC_FILE}) state.code->on_mapping(call, executable);
   if (state.serving) state.serving->on_call(call, executable);

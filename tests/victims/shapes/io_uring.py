@@ -1,6 +1,6 @@
-# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: @kernel twin: same
+# culprit: pkg:pypi/simple-library caller: pkg:pypi/simple-library right: @kernel twin: none
 # SPDX-License-Identifier: Apache-2.0
-"""A ring through which later calls would pass unseen, made by a library that may use ctypes."""
+"""A ring through which later calls would pass unseen, made by a library that may use ctypes. No recording grants one: there are none while it runs."""
 
 import ctypes
 import os
