@@ -18,7 +18,7 @@
 #define LG_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #endif
 
-#define LG_ABI_VERSION 4
+#define LG_ABI_VERSION 5
 
 /* Limits of one guard; what exceeds them is counted and counts against the caller. */
 #define LG_MAX_LIBRARIES 1024
@@ -57,6 +57,8 @@ struct lg_matrix {
 /* ---- the code table in the program area (written by the client, private memory) ---- */
 
 /* Vouching bits: bit (group - LG_GROUP_NET_OUT) for each dangerous group a runtime module makes calls of for others. */
+/* Of a library's function: its own code names something that starts programs. Of the runtime's: it starts workers. */
+#define LG_NAMES_STARTER 0x2000u
 /* A trampoline runs what it is given; it vouches for nothing. */
 #define LG_VOUCH_TRAMPOLINE 0x4000u
 #define LG_VOUCH_IMPORT 0x8000u /* the import machinery (frozen importlib, zipimport, runpy) */
@@ -234,6 +236,7 @@ enum lg_stack_flags {
   LG_STACK_UNKNOWN = 8,     /* a frame's code is in no table */
   LG_STACK_PROGRAM = 16,    /* no frames, nothing pushed: the program is its executable's library */
   LG_STACK_TRAMPOLINE = 32, /* a trampoline's frame lies inside of every library's */
+  LG_STACK_STARTER = 64,    /* see LG_NAMES_STARTER; of the caller's innermost function or inside of it */
   LG_STACK_INCOMPLETE = LG_STACK_FAULT | LG_STACK_TRUNCATED,
 };
 
@@ -245,9 +248,11 @@ struct lg_stack {
   __u16 direct_vouching; /* vouching bits of the innermost frame */
   __u16 depth_capped;    /* frames seen, at most 65535 */
   __u32 direct_function;
-  __u32 flags; /* enum lg_stack_flags */
+  __u32 caller_function; /* of the caller's innermost frame; 0: dynamic code, or nobody called */
+  __u32 flags;           /* enum lg_stack_flags */
+  __u32 pad;
 };
-LG_ASSERT_SIZE(struct lg_stack, 144);
+LG_ASSERT_SIZE(struct lg_stack, 152);
 
 /* A noted hand-off: the submitter's stack, carried while the callable runs. */
 struct lg_handoff {
@@ -269,7 +274,7 @@ struct lg_subject {
   __u16 maker; /* who called when this thread was made or this program started; 0: nobody known */
   __u16 pad;
 };
-LG_ASSERT_SIZE(struct lg_subject, 672);
+LG_ASSERT_SIZE(struct lg_subject, 680);
 
 struct lg_verdict {
   struct lg_set stack_culprits;

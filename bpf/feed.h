@@ -88,7 +88,7 @@ static __always_inline void lg_take_fed(struct lg_look *look, struct task_struct
     s->flags |= LG_STACK_TRUNCATED;
   look->thread->had_state = 1;
   s->cursor.c_stack = 1; /* one stack: its place does not matter */
-  s->stack_depth = s->trampoline = s->caller_seen = 0;
+  s->stack_depth = s->trampoline = s->starter = s->caller_seen = 0;
   bpf_loop(LG_MAX_FRAMES, lg_feed_step, look, 0);
   lg_merge_stack(s);
 }

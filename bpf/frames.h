@@ -56,6 +56,12 @@ static __always_inline void lg_name_code(struct lg_look *look, __u64 code, struc
   }
 }
 
+/* The inner one of two places on the C stack, if there is something at the first. */
+static __always_inline __u64 lg_inner_place(__u32 there, __u64 place, __u64 other)
+{
+  return there && place < other ? place : other;
+}
+
 /* Adds one named frame to the reduced stack; innermost first. */
 static __always_inline void lg_take_entry(struct lg_scratch *s, const struct lg_code_entry *entry)
 {
@@ -78,9 +84,11 @@ static __always_inline void lg_take_entry(struct lg_scratch *s, const struct lg_
     return;
   if (entry->vouching & LG_VOUCH_TRAMPOLINE)
     s->trampoline = LG_STACK_TRAMPOLINE;
+  if (entry->vouching & LG_NAMES_STARTER)
+    s->starter = LG_STACK_STARTER;
   if (entry->library == LG_RUNTIME)
     return;
-  s->caller = entry->library;
+  s->caller = *entry;
   s->caller_seen = 1;
 }
 

@@ -18,16 +18,6 @@ static inline int lg_is_judged(const struct lg_matrix *matrix, __u32 phase, __u3
   return matrix->judged[phase == LG_INIT ? LG_INIT : LG_SERVING][right / 64] >> (right % 64) & 1;
 }
 
-/* Must the caller of lg_judge look up the function cell of the innermost frame? Only for @exec and @process, and
- * only where that frame is not the runtime's. A native program (LG_STACK_PROGRAM) has the cell "<program>".
- */
-static inline int lg_needs_function(__u32 right, const struct lg_subject *subject)
-{
-  __u8 group = lg_group_of(right);
-
-  return (group == LG_GROUP_EXEC || group == LG_GROUP_PROCESS) && subject->stack.direct != LG_RUNTIME;
-}
-
 /* Without branches: each one before the loops below would double what the verifier has to walk. */
 static inline __u32 lg_is_zero(__u32 value)
 {
@@ -85,6 +75,41 @@ static inline int lg_is_on_behalf(__u8 group, const struct lg_subject *subject)
 
   return (int)(lg_is_dangerous_bit(group) & lg_is_zero(stack->direct ^ LG_RUNTIME) &
                (lg_flag(stack->flags, LG_STACK_PROGRAM) ^ 1) & ((vouches ^ 1) | handed_over));
+}
+
+/* Does a vouching module start a program for a function that does not name anything that starts programs? Then it
+ * may have been given the runtime's function by somebody who is not on the stack: a pickle, a sort key, a finalizer.
+ */
+static inline int lg_is_unnamed_start(__u8 group, const struct lg_subject *subject)
+{
+  const struct lg_stack *stack = &subject->stack;
+  __u32 excluded = lg_flag(stack->flags, LG_STACK_STARTER) | lg_flag(stack->flags, LG_STACK_PROGRAM) |
+                   lg_is_zero(stack->caller ^ LG_RUNTIME) | (__u32)lg_is_on_behalf(group, subject);
+
+  return (int)(lg_is_zero(group ^ LG_GROUP_EXEC) & lg_is_zero(stack->direct ^ LG_RUNTIME) & (excluded ^ 1));
+}
+
+/* Must the caller of lg_judge look up the function cell of the caller's innermost frame? For @exec and @process where
+ * that frame makes the call itself, and where the runtime starts a program for a function that names nothing of the
+ * kind. A native program (LG_STACK_PROGRAM) has the cell "<program>".
+ */
+static inline int lg_needs_function(__u32 right, const struct lg_subject *subject)
+{
+  __u8 group = lg_group_of(right);
+  __u32 starts = lg_is_zero(group ^ LG_GROUP_EXEC) | lg_is_zero(group ^ LG_GROUP_PROCESS);
+  __u32 itself = lg_is_zero(subject->stack.direct ^ LG_RUNTIME) ^ 1;
+
+  return (int)(starts & (itself | (__u32)lg_is_unnamed_start(group, subject)));
+}
+
+/* Whose cell that is: the innermost frame's, or where that is the runtime's, the caller's. */
+static inline __u16 lg_cell_library(const struct lg_stack *stack)
+{
+  return stack->direct != LG_RUNTIME ? stack->direct : stack->caller;
+}
+static inline __u32 lg_cell_function(const struct lg_stack *stack)
+{
+  return stack->direct != LG_RUNTIME ? stack->direct_function : stack->caller_function;
 }
 
 /* Does the runtime run by itself what somebody set going, as multiprocessing's fork server does? Its thread, or its

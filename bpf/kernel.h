@@ -91,10 +91,12 @@ struct lg_state {
   struct lg_set libraries; /* all that take part */
   __u32 image;
   __u32 direct_function;
+  __u32 caller_function; /* where its cell is asked for */
+  __u32 pad;
   __u16 caller, direct;
   __u16 phase, flags; /* LG_STACK_*, LG_STATE_PENDING */
 };
-LG_ASSERT_SIZE(struct lg_state, 144);
+LG_ASSERT_SIZE(struct lg_state, 152);
 
 /* The purl of a library: for a supervisor that takes over. Written by the supervisor. */
 struct lg_library_name {
@@ -106,7 +108,7 @@ struct lg_phase_request {
   __u32 pid, phase;
 };
 
-/* May be direct caller for a group. Written by the supervisor. */
+/* May make calls of a group. Written by the supervisor. */
 struct lg_function_cell {
   __u32 function;
   __u16 library, group;

@@ -23,7 +23,8 @@ static inline void lg_pushed_stack(const struct lg_slot *slot, const struct lg_p
   stack->direct_vouching = slot->vouching;
   stack->direct_function = slot->function;
   stack->depth_capped = slot->state != 0;
-  stack->flags = pushed->trampoline ? LG_STACK_TRAMPOLINE : 0;
+  /* Who pushes tells no functions but the last one. */
+  stack->flags = (pushed->trampoline ? LG_STACK_TRAMPOLINE : 0) | (stack->direct == LG_RUNTIME ? LG_STACK_STARTER : 0);
   if (program != LG_RUNTIME) {
     lg_set_add(&stack->active, program);
     if (stack->caller == LG_RUNTIME)

@@ -53,10 +53,13 @@ static __always_inline void lg_describe_state(struct lg_scratch *s, __u32 right)
   lg_taking_part(subject, lg_is_dangerous(group), &s->state.libraries);
   s->state.image = s->call.image;
   s->state.direct_function = subject->stack.direct_function;
+  s->state.caller_function = lg_needs_function(right, subject) ? subject->stack.caller_function : 0;
   s->state.caller = lg_caller_of(group, subject);
   s->state.direct = subject->stack.direct;
   s->state.phase = (__u16)subject->phase;
   s->state.flags = (__u16)(subject->stack.flags & (LG_STACK_PROGRAM | LG_STATE_PENDING));
+  if (group == LG_GROUP_EXEC)
+    s->state.flags |= (__u16)(subject->stack.flags & LG_STACK_STARTER);
 }
 
 /* Counts one call of the subject; the first of its kind is told with its stack. */
@@ -107,13 +110,13 @@ static __always_inline void lg_count_unseen(struct lg_kernel_counts *counted, co
   }
 }
 
-/* May the innermost function be direct caller for the group of this right? */
+/* May the caller's innermost function make calls of the group of this right? */
 static __always_inline __u8 lg_knows_function(__u32 right, const struct lg_subject *subject)
 {
   const struct lg_stack *stack = &subject->stack;
   struct lg_function_cell cell = {
-      .function = stack->flags & LG_STACK_PROGRAM ? LG_PROGRAM_FUNCTION : stack->direct_function,
-      .library = stack->direct,
+      .function = stack->flags & LG_STACK_PROGRAM ? LG_PROGRAM_FUNCTION : lg_cell_function(stack),
+      .library = lg_cell_library(stack),
       .group = lg_group_of(right),
   };
 

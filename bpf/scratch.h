@@ -36,12 +36,12 @@ struct lg_scratch {
   __u32 cached;
   int step;
   /* Of the stack being walked. */
-  struct lg_code_entry direct;
-  __u32 stack_depth, trampoline, caller_seen, caller;
+  struct lg_code_entry direct, caller;
+  __u32 stack_depth, trampoline, caller_seen, starter;
   /* Of all stacks of the thread so far, each with its place on the C stack. */
-  struct lg_code_entry best_direct;
-  __u64 direct_place, caller_place, trampoline_place;
-  __u32 stacks, best_caller, unplaced, pad;
+  struct lg_code_entry best_direct, best_caller;
+  __u64 direct_place, caller_place, trampoline_place, starter_place;
+  __u32 stacks, unplaced;
   struct lg_missing missing;    /* what could not be read last */
   __u64 taken;                  /* the room of second looks: by one of them */
   struct lg_kernel_thread lost; /* stands for a thread that could not be remembered */

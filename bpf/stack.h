@@ -69,8 +69,8 @@ static __always_inline void lg_merge_stack(struct lg_scratch *s)
     s->direct_place = place;
     s->best_direct = s->direct;
   }
-  if (s->trampoline && place < s->trampoline_place)
-    s->trampoline_place = place;
+  s->trampoline_place = lg_inner_place(s->trampoline, place, s->trampoline_place);
+  s->starter_place = lg_inner_place(s->starter, place, s->starter_place);
   if (s->caller_seen && place < s->caller_place) {
     s->caller_place = place;
     s->best_caller = s->caller;
@@ -96,7 +96,7 @@ static long lg_walk_state(__u64 index, struct lg_look *look)
   }
   if (lg_python_first(&s->missing, o, state, s->search.bytes, &s->cursor) == LG_STEP_FAULT)
     goto fault;
-  s->stack_depth = s->trampoline = s->caller_seen = 0;
+  s->stack_depth = s->trampoline = s->starter = s->caller_seen = 0;
   bpf_loop(LG_MAX_FRAMES, lg_walk_step, look, 0);
   if (s->cursor.frame && !(s->flags & LG_STACK_FAULT))
     s->flags |= LG_STACK_TRUNCATED;

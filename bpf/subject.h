@@ -34,10 +34,14 @@ static __always_inline void lg_reduce(struct lg_look *look)
   stack->direct = s->best_direct.library;
   stack->direct_vouching = s->best_direct.vouching;
   stack->direct_function = s->best_direct.function;
-  if (s->caller_place != ~0ull)
-    stack->caller = (__u16)s->best_caller;
+  if (s->caller_place != ~0ull) {
+    stack->caller = s->best_caller.library;
+    stack->caller_function = s->best_caller.function;
+  }
   if (s->trampoline_place != ~0ull && s->trampoline_place <= s->caller_place)
     stack->flags |= LG_STACK_TRAMPOLINE;
+  if (s->starter_place != ~0ull && s->starter_place <= s->caller_place)
+    stack->flags |= LG_STACK_STARTER;
 }
 
 /* Before any frame is taken; 0: the program cannot be read. */
@@ -48,7 +52,7 @@ static __always_inline int lg_begin_stack(struct lg_look *look, __u64 thread_poi
   lg_empty_stack(&s->call.subject.stack);
   s->depth = s->flags = s->stacks = s->unplaced = 0;
   s->page_low = s->page_high = 0;
-  s->caller_place = s->trampoline_place = ~0ull;
+  s->caller_place = s->trampoline_place = s->starter_place = ~0ull;
   s->thread_pointer = thread_pointer;
   if (lg_open_area(look, image_number))
     return 1;

@@ -57,6 +57,7 @@ void Deviations::report(const Call& call, const lg_verdict& verdict, const std::
   append(key, verdict.caller);
   append(key, call.subject->stack.direct);
   append(key, call.subject->stack.direct_function);
+  if (verdict.function_is_culprit) append(key, call.subject->stack.caller_function);
   append(key, verdict.stack_culprits);
   append(key, verdict.spawned_culprits);
   auto found = kinds_.find(key);
@@ -170,7 +171,7 @@ void Deviations::name_culprits(const Call& call, const lg_verdict& verdict, Even
   };
   if (!is_listed(call)) add(event.caller, "process");
   if (verdict.caller_is_culprit) add(event.caller, "caller");
-  if (verdict.function_is_culprit) add(table_.at(LibraryId{call.subject->stack.direct}).purl, "function");
+  if (verdict.function_is_culprit) add(table_.at(LibraryId{lg_cell_library(&call.subject->stack)}).purl, "function");
   LibrarySet on_stack(verdict.stack_culprits), spawned(verdict.spawned_culprits);
   for (const EventFrame& frame : event.stack)
     for (LibraryId id : on_stack.ids())

@@ -237,8 +237,8 @@ Decision Guard::decide(const Call& call) {
   if (lg_needs_function(number(call.right), call.subject)) {
     // A native program has no frames: its one cell stands for all of it.
     static const uint32_t kProgram = function_id(kProgramFunction);
-    uint32_t function = stack.flags & LG_STACK_PROGRAM ? kProgram : stack.direct_function;
-    known = state.matrix->knows_function(group, LibraryId{stack.direct}, function);
+    uint32_t function = stack.flags & LG_STACK_PROGRAM ? kProgram : lg_cell_function(&stack);
+    known = state.matrix->knows_function(group, LibraryId{lg_cell_library(&stack)}, function);
   }
   lg_verdict verdict{};
   lg_judge(matrix(), call.subject, number(call.right), known, &verdict);

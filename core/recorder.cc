@@ -51,9 +51,17 @@ std::string key_of(const Call& call, uint16_t caller) {
   append(key, caller);
   append(key, subject.stack.direct);
   append(key, subject.stack.direct_function);
+  if (lg_needs_function(number(call.right), &subject)) append(key, subject.stack.caller_function);
   append(key, static_cast<const lg_set&>(taking_part(call)));
   append(key, subject.spawners);
   return key;
+}
+
+// The innermost function of a library; "" if it has no name.
+std::string function_of(const std::vector<std::string>& stack, const std::string& library) {
+  for (const std::string& frame : stack)
+    if (frame.starts_with(library + "|")) return frame.substr(library.size() + 1);
+  return "";
 }
 
 int64_t now_seconds() {
@@ -104,6 +112,8 @@ Observation Recorder::describe(const Call& call, const std::string& executable, 
     if (subject.stack.direct != LG_RUNTIME && subject.stack.direct_function != 0)
       observation.direct_function = function;
   }
+  if (lg_needs_function(number(call.right), &subject) && subject.stack.direct == LG_RUNTIME)
+    observation.direct_function = function_of(observation.stack, name(subject.stack.caller));
   return observation;
 }
 

@@ -9,6 +9,7 @@
 #include "core/library/library.h"
 #include "core/library/purl.h"
 #include "core/policy/grants.h"
+#include "core/policy/judge.h"
 #include "core/policy/write.h"
 
 namespace libguard {
@@ -93,10 +94,8 @@ class Accepter {
   }
 
   std::string add_function(const Event& event, const Culprit& culprit, const std::string& name, lg_group group) {
-    bool native = event.stack.empty() || is_native_program(event);
-    std::string function = native ? std::string(kProgramFunction) : event.stack.front().frame;
-    bool of_culprit = event.stack.empty() || event.stack.front().purl == culprit.purl;
-    if (function.empty() || !of_culprit) return "the function has no name: it was made at run time";
+    std::string function = function_of(event, culprit.purl);
+    if (function.empty()) return "the function has no name: it was made at run time";
     LibraryRules& rules = done_.policy.libraries[name];
     const Rules::Entry* known = rules_.entry(name);
     if (!rules.functions.count(group) && known && known->functions.count(group))

@@ -14,6 +14,7 @@
 #include "core/library/library.h"
 #include "core/library/purl.h"
 #include "core/policy/grants.h"
+#include "core/policy/judge.h"
 #include "core/policy/write.h"
 
 namespace libguard {
@@ -51,7 +52,7 @@ std::string who_text(const Culprit& culprit, const Event& event) {
     return name + " called " + right + ", which is not on the whitelist of the phase " + printable(event.phase, 16);
   if (culprit.role == kTamperRole) return name + " tried to get around the guard: " + printable(event.message, 400);
   if (event.stack.empty() || is_native_program(event)) return "the program " + name + " was never seen to do this";
-  std::string function = printable(event.stack.front().frame, 200);
+  std::string function = printable(function_of(event, culprit.purl), 200);
   return (function.empty() ? "a function made at run time" : "the function " + function) + " of " + name +
          " was never seen to do this";
 }

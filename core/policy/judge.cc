@@ -27,6 +27,7 @@ class Subject {
     subject_.stack.direct = number_of(seen.direct_library());
     subject_.stack.depth_capped = static_cast<uint16_t>(std::min<size_t>(seen.stack.size(), 65535));
     if (seen.direct_function == kProgramFunction) subject_.stack.flags = LG_STACK_PROGRAM;
+    if (seen.direct_function.empty()) subject_.stack.flags |= LG_STACK_STARTER;  // else its cell was asked for
     // The recorded caller is who was judged: a runtime that vouched, or that called for a noted submitter.
     subject_.stack.direct_vouching = seen.caller == kRuntimeName ? 0 : 0xffff;
   }
@@ -62,7 +63,7 @@ void fill_rows(const Rules& rules, const Observation& seen, const std::vector<st
 
 bool function_known(const Rules& rules, const Observation& seen) {
   return !seen.direct_function.empty() &&
-         rules.knows_function(seen.direct_library(), group_of(seen.right), seen.direct_function);
+         rules.knows_function(cell_library(seen), group_of(seen.right), seen.direct_function);
 }
 
 }  // namespace
@@ -78,21 +79,28 @@ Judged judge(const Rules& rules, const Observation& seen) {
   judged.allowed = verdict.allowed;
   const std::vector<std::string>& names = subject.names();
   if (verdict.caller_is_culprit) judged.culprits.push_back({names[verdict.caller], "caller"});
-  if (verdict.function_is_culprit) judged.culprits.push_back({seen.direct_library(), "function"});
+  if (verdict.function_is_culprit) judged.culprits.push_back({cell_library(seen), "function"});
   for (LibraryId id : LibrarySet(verdict.stack_culprits).ids()) judged.culprits.push_back({names[number(id)], "stack"});
   for (LibraryId id : LibrarySet(verdict.spawned_culprits).ids())
     judged.culprits.push_back({names[number(id)], "spawned"});
   return judged;
 }
 
+std::string function_of(const Event& event, std::string_view purl) {
+  if (event.stack.empty() || is_native_program(event)) return std::string(kProgramFunction);
+  for (const EventFrame& frame : event.stack)
+    if (frame.purl == purl) return frame.frame;
+  return "";
+}
+
 Judged judge(const Rules& rules, const Event& event) {
   Judged judged;
   Phase phase = event.phase == "serving" ? Phase::kServing : Phase::kInit;
   auto right = find_right(event.right_name);
-  std::string function = event.stack.empty() ? std::string(kProgramFunction) : event.stack.front().frame;
   for (const Culprit& culprit : event.culprits) {
     bool held = false;
-    if (right && culprit.role == "function") held = rules.knows_function(culprit.purl, group_of(*right), function);
+    if (right && culprit.role == "function")
+      held = rules.knows_function(culprit.purl, group_of(*right), function_of(event, culprit.purl));
     if (right && culprit.role == "process") held = rules.is_listed(phase, *right);
     for (Role role : kEveryRole)
       if (right && culprit.role == role_name(role)) held = rules.holds(culprit.purl, phase, role, *right);

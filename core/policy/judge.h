@@ -25,4 +25,7 @@ Judged judge(const Rules& rules, const Event& event);
 // An observation that was refused, as an event (without time and process), so that it can be explained and accepted.
 Event as_event(const Rules& rules, const Observation& seen, const Judged& judged);
 
+// The innermost function of a library in the event's stack, "<program>" of a native program; "": it has no name.
+std::string function_of(const Event& event, std::string_view purl);
+
 }  // namespace libguard

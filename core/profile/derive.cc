@@ -67,10 +67,15 @@ bool Profile::complete() const {
   return std::all_of(completeness.begin(), completeness.end(), [](const auto& loss) { return loss.second == 0; });
 }
 
+std::string cell_library(const Observation& seen) {
+  std::string library = seen.direct_library();
+  return library == kRuntimeName ? seen.caller : library;
+}
+
 std::set<std::pair<std::string, std::string>> functions_seen(const Profile& profile, lg_group group) {
   std::set<std::pair<std::string, std::string>> functions;
   for (const Observation& seen : profile.observations) {
-    std::string library = seen.direct_library();
+    std::string library = cell_library(seen);
     if (group_of(seen.right) != group || seen.direct_function.empty() || !is_learnable(library)) continue;
     functions.emplace(std::move(library), seen.direct_function);
   }

@@ -36,7 +36,8 @@ inline constexpr std::string_view kSendmsgMissed = "sendmsg_not_watched";
 struct Observation {
   std::string caller;           // who is judged as caller
   std::string direct;           // library of the innermost frame, then " " and its function: "pkg:pypi/x@1 x.ship.run"
-  std::string direct_function;  // dotted name, only when direct is not runtime; "<program>" for native programs
+  std::string direct_function;  // dotted name of the innermost frame that is not runtime, where its cell is asked for;
+                                // "<program>" for native programs
   std::vector<std::string> libraries;  // active, inherited and native (dangerous rights), sorted
   std::vector<std::string> spawners;   // sorted
   std::string program;                 // executable
@@ -93,7 +94,9 @@ struct Profile {
 // Caller and libraries hold the right as said; unknown, runtime and startup are never learned and have no entry.
 bool is_learnable(std::string_view library);
 
-// (library, dotted name) of every direct caller seen for the group; native programs as kProgramFunction.
+// Whose function that is: the library of the innermost frame, or where that is the runtime's, the caller.
+std::string cell_library(const Observation& seen);
+// (library, dotted name) of every such function seen for the group; native programs as kProgramFunction.
 std::set<std::pair<std::string, std::string>> functions_seen(const Profile& profile, lg_group group);
 
 Result<Profile> parse_profile(std::string_view text, std::string_view name);

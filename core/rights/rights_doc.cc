@@ -76,7 +76,8 @@ void print_rules(std::ostream& out) {
 void print_vouching(std::ostream& out) {
   out << "\n## Vouching\n\nModules of Python's standard library that make a dangerous call themselves for whoever "
          "called them. Every other\nmodule of the runtime vouches for `@object-theft` only; a trampoline runs what it "
-         "is given and vouches for nothing.\n\n| module | vouches for |\n|---|---|\n";
+         "is given and vouches for nothing. For `@exec` only the functions there vouch that "
+         "start programs themselves\n(frontends/cpython/starters.cc).\n\n| module | vouches for |\n|---|---|\n";
   for (const std::string_view module : vouching_modules()) {
     out << "| `" << module << "` | ";
     const uint16_t bits = vouching_of(module);

@@ -72,17 +72,17 @@ uint32_t parse_version(const char* text) {
 bool set_layout(int minor) {
   switch (minor) {
     case 9:
-      py.layout = {56, 36, 104, 112, 0, 16};
+      py.layout = {56, 64, 36, 104, 112, 0, 16};
       return true;
     case 10:
-      py.layout = {56, 36, 104, 112, 0, 48};
+      py.layout = {56, 64, 36, 104, 112, 0, 48};
       return true;
     case 11:
     case 12:
     case 13:
     case 14:
     case 15:
-      py.layout = {24, 48, 112, 120, 128, 48};
+      py.layout = {24, 32, 48, 112, 120, 128, 48};
       return true;
     default:
       return false;
@@ -130,8 +130,8 @@ Recognised load_python(const char** problem) {
 
 bool layout_holds(Object* code) {
   const PythonLayout& at = py.layout;
-  if (!same_attribute(code, "co_consts", at.code_consts) || !same_attribute(code, "co_filename", at.code_filename) ||
-      !same_attribute(code, "co_name", at.code_name))
+  if (!same_attribute(code, "co_consts", at.code_consts) || !same_attribute(code, "co_names", at.code_names) ||
+      !same_attribute(code, "co_filename", at.code_filename) || !same_attribute(code, "co_name", at.code_name))
     return false;
   if (at.code_qualname && !same_attribute(code, "co_qualname", at.code_qualname)) return false;
   return true;

@@ -12,7 +12,7 @@ namespace libguard {
 
 // Offsets in a code object and a function object.
 struct PythonLayout {
-  uint16_t code_consts, code_flags, code_filename, code_name;
+  uint16_t code_consts, code_names, code_flags, code_filename, code_name;
   uint16_t code_qualname;  // 0: this version has none (before 3.11)
   uint16_t function_code;
 };

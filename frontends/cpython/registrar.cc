@@ -8,7 +8,9 @@
 
 #include <string.h>
 
+#include "bpf/rights_table.h"
 #include "frontends/cpython/interpreters.h"
+#include "frontends/cpython/starters.h"
 #include "frontends/cpython/startup.h"
 
 namespace libguard {
@@ -16,6 +18,7 @@ namespace {
 
 constexpr int kDeepest = 500;  // nesting of code in constants; the compiler stops far below
 constexpr size_t kLongestName = 2048;
+constexpr uint32_t kVouchExec = 1u << (LG_GROUP_EXEC - LG_GROUP_NET_OUT);
 constexpr uint32_t kOptimized = 1;  // CO_OPTIMIZED: the code of a function, not of a class or module
 
 // Qualified name of the code that is being tagged, built while descending (before 3.11 code does not know it).
@@ -52,17 +55,22 @@ bool only_starts_workers(uint32_t function) {
          function == function_named("multiprocessing.pool.Pool._repopulate_pool_static");
 }
 
-uint16_t vouching_of(const Origin& origin, uint32_t function) {
-  bool trampoline = (origin.vouching & LG_VOUCH_TRAMPOLINE) && !only_starts_workers(function);
-  return static_cast<uint16_t>(trampoline ? origin.vouching : origin.vouching & ~LG_VOUCH_TRAMPOLINE);
+// Bits of one function: a library's own, or those of its module that are true of it.
+uint16_t vouching_of(const Origin& origin, uint32_t function, bool starter) {
+  if (origin.library != LG_RUNTIME) return starter ? LG_NAMES_STARTER : 0;
+  uint32_t vouching = origin.vouching;
+  if (only_starts_workers(function)) vouching &= ~LG_VOUCH_TRAMPOLINE;
+  if (!starts_programs(function)) vouching &= ~kVouchExec;
+  if (starts_workers(function)) vouching |= LG_NAMES_STARTER;
+  return static_cast<uint16_t>(vouching);
 }
 
 // Code in the interpreter's image is never freed; all other code takes its entry along when it dies.
-void enter(Object* code, const Origin& origin, uint32_t function) {
+void enter(Object* code, const Origin& origin, uint32_t function, bool starter) {
   Interpreter* interpreter = in_image(code) ? nullptr : current_interpreter();
   if (!in_image(code) && (!interpreter || interpreter->extra_index < 0)) return lg_code_lost();
-  uint32_t key =
-      lg_code_put({reinterpret_cast<uintptr_t>(code), origin.library, vouching_of(origin, function), function});
+  uint32_t key = lg_code_put(
+      {reinterpret_cast<uintptr_t>(code), origin.library, vouching_of(origin, function, starter), function});
   if (key == 0) return;
   void* extra = note_owner(key, interpreter);
   if (!interpreter || py.set_code_extra(code, interpreter->extra_index, extra) == 0) return;
@@ -71,7 +79,8 @@ void enter(Object* code, const Origin& origin, uint32_t function) {
   lg_code_lost();
 }
 
-void descend(Object* code, const Origin& origin, Name& name, int depth) {
+// `module`: what its module's own code names.
+void descend(Object* code, const Origin& origin, Name& name, int depth, Naming module) {
   if (has_entry(code)) return;
   if (depth > kDeepest) return lg_code_lost();
   size_t outer = name.length;
@@ -80,7 +89,9 @@ void descend(Object* code, const Origin& origin, Name& name, int depth) {
     const char* own = text_of(field<Object*>(code, py.layout.code_name), &length);
     if (own) name.add(own, static_cast<size_t>(length));
   }
-  enter(code, origin, function_of(code, origin, name));
+  Naming naming = origin.library == LG_RUNTIME ? Naming{} : names_of(code, module);
+  enter(code, origin, function_of(code, origin, name), naming.starter);
+  if (depth == 0) module = naming;
   if (field<uint32_t>(code, py.layout.code_flags) & kOptimized)
     name.add(".<locals>.", 10);
   else if (depth == 0)
@@ -91,7 +102,7 @@ void descend(Object* code, const Origin& origin, Name& name, int depth) {
   ssize_t count = py.PyTuple_Size(constants);
   for (ssize_t i = 0; i < count; i++) {
     Object* constant = py.PyTuple_GetItem(constants, i);
-    if (is_code(constant)) descend(constant, origin, name, depth + 1);
+    if (is_code(constant)) descend(constant, origin, name, depth + 1, module);
   }
   name.length = outer;
 }
@@ -116,7 +127,7 @@ void tag(Object* code, const Origin& origin, const char* prefix, size_t length) 
   }
   Name name;
   name.add(prefix, length);
-  descend(code, origin, name, 0);
+  descend(code, origin, name, 0, {});
 }
 
 void tag_by_creator(Object* code) {

@@ -83,7 +83,8 @@ lg_subject Copies::subject() {
   made.stack.direct_vouching = static_cast<uint16_t>(coin() ? random_() : 0);
   made.stack.depth_capped = static_cast<uint16_t>(below(3));
   made.stack.direct_function = below(4);
-  made.stack.flags = coin() ? 0 : below(64);
+  made.stack.caller_function = below(4);
+  made.stack.flags = coin() ? 0 : below(128);
   made.inherited = set();
   made.native = set();
   made.spawners = set();
@@ -106,7 +107,7 @@ TEST_F(Copies, ClassifyAlike) {
       lg_copy_input& input = inputs_[i];
       input.nr = coin(16) ? static_cast<uint32_t>(random_()) : below(LG_NUMBERS + 8);
       input.self = below(4);
-      for (auto& arg : input.args) arg = coin() ? below(64) : coin() ? 1ull << below(64) : random_();
+      for (auto& arg : input.args) arg = coin() ? below(128) : coin() ? 1ull << below(128) : random_();
       input.family = coin() ? 0 : below(20);
     }
     Request request{LG_COPY_BATCH, 0};
@@ -169,7 +170,7 @@ TEST_F(Copies, WalkAlike) {
   for (uint64_t done = 0; done < kInputs; done++) {
     const uint32_t which = below(2);
     // Codes in the table, in the image, of None, in no table.
-    const uint64_t code = coin(8) ? 0x10000 + 16 * below(64) : coin(16) ? 0x9990 : 0x5000000 + 64 * below(512);
+    const uint64_t code = coin(8) ? 0x10000 + 16 * below(128) : coin(16) ? 0x9990 : 0x5000000 + 64 * below(512);
     if (coin(3) && depths[which] < 40) {
       program.push(states[which], code, coin(8) ? 3 : 0);
       depths[which]++;

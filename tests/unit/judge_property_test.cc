@@ -40,7 +40,7 @@ class Dice {
     subject.stack.depth_capped = coin(3) ? 0 : 5;
     const uint32_t flags[] = {
         0, 0, 0, LG_STACK_PROGRAM, LG_STACK_UNKNOWN, LG_STACK_FAULT, LG_STACK_NO_STATE, LG_STACK_TRAMPOLINE};
-    subject.stack.flags = flags[below(std::size(flags))];
+    subject.stack.flags = flags[below(std::size(flags))] | (coin() ? LG_STACK_STARTER : 0);
     subject.inherited = set(5);
     subject.native = set(7);
     subject.spawners = set(7);
@@ -114,8 +114,13 @@ Plain plainly(const lg_matrix& matrix, const lg_subject& subject, uint16_t right
   plain.stack.erase(LG_RUNTIME);
   plain.spawned.erase(LG_RUNTIME);
   if (group == LG_GROUP_OBJECT_THEFT) plain.stack = plain.spawned = {};
-  plain.function_guilty =
-      (group == LG_GROUP_EXEC || group == LG_GROUP_PROCESS) && subject.stack.direct != LG_RUNTIME && !known;
+  const bool itself = subject.stack.direct != LG_RUNTIME;
+  const bool on_behalf = !(subject.stack.direct_vouching >> (LG_GROUP_EXEC - LG_GROUP_NET_OUT) & 1) ||
+                         (noted && (subject.stack.flags & LG_STACK_TRAMPOLINE));
+  const bool unnamed = subject.stack.caller != LG_RUNTIME && !on_behalf &&
+                       !(subject.stack.flags & (LG_STACK_STARTER | LG_STACK_PROGRAM));
+  if (group == LG_GROUP_EXEC) plain.function_guilty = (itself || unnamed) && !known;
+  if (group == LG_GROUP_PROCESS) plain.function_guilty = itself && !known;
   return plain;
 }
 

@@ -207,6 +207,25 @@ TEST(Judge, FunctionCellsGuardExecAndProcess) {
   EXPECT_TRUE(world.allows(SYS_execve, false)) << "the runtime's frame is direct caller";
 }
 
+TEST(Judge, WhoHasTheRuntimeStartProgramsNamesIt) {
+  World world = tool_world();
+  world.grant(kTool, SYS_fork);
+  world.stack({kTool, kRuntime}, "subprocess");
+  world.subject.stack.flags = 0;
+  EXPECT_TRUE(lg_needs_function(SYS_execve, &world.subject));
+  EXPECT_EQ(lg_cell_library(&world.subject.stack), kTool);
+  EXPECT_TRUE(world.judge(SYS_execve, false).function_is_culprit) << "pickle.loads(subprocess.run)";
+  EXPECT_TRUE(world.allows(SYS_execve, true)) << "learned, or granted";
+  EXPECT_TRUE(world.allows(SYS_fork, false)) << "the runtime makes processes of its own as well";
+  world.stack({kRuntime}, "subprocess");
+  world.subject.stack.flags = 0;
+  EXPECT_FALSE(lg_needs_function(SYS_execve, &world.subject)) << "nobody's function";
+  world.stack({kTool, kRuntime}, "threading");
+  world.subject.stack.flags = 0;
+  world.handoff({kTool});
+  EXPECT_FALSE(lg_needs_function(SYS_execve, &world.subject)) << "the submitter's function is not known";
+}
+
 TEST(Judge, NativeProgramsAreTheirExecutablesLibrary) {
   World world = tool_world();
   world.stack({kTool});

@@ -44,7 +44,10 @@ class World {
       subject.stack.direct = library;
       subject.stack.depth_capped++;
     }
-    if (subject.stack.direct == kRuntime && !module.empty()) subject.stack.direct_vouching = vouching_of(module);
+    if (subject.stack.direct == kRuntime && !module.empty()) {
+      subject.stack.direct_vouching = vouching_of(module);
+      subject.stack.flags = LG_STACK_STARTER;  // who goes through it names it
+    }
     subject.stack.direct_function = function;
   }
   void handoff(std::initializer_list<uint16_t> submitters) {

@@ -47,14 +47,14 @@ TEST(Pushed, RuntimeInsideOfALibraryVouchesForIt) {
   EXPECT_EQ(stack.caller, kInner);
   EXPECT_EQ(stack.direct, LG_RUNTIME);
   EXPECT_EQ(stack.direct_vouching, 3);
-  EXPECT_EQ(stack.flags, LG_STACK_TRAMPOLINE);
+  EXPECT_EQ(stack.flags, static_cast<uint32_t>(LG_STACK_TRAMPOLINE | LG_STACK_STARTER)) << "its functions are not told";
 }
 
 TEST(Pushed, ARuntimeHasNoLibraryOfItsOwnBelow) {
   const lg_stack stack = stack_of({}, state_of(LG_RUNTIME, LG_RUNTIME, {}), LG_RUNTIME);
   EXPECT_TRUE(lg_set_empty(&stack.active));
   EXPECT_EQ(stack.caller, LG_RUNTIME);
-  EXPECT_EQ(stack.flags, 0u);
+  EXPECT_EQ(stack.flags, static_cast<uint32_t>(LG_STACK_STARTER));
 }
 
 // A call from above the frame that entered last: that frame was left by a jump.

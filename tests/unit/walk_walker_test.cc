@@ -42,13 +42,14 @@ class Walker : public ::testing::Test {
 
 TEST_F(Walker, SeesSetCallerAndDirectFrame) {
   push_tagged(0x5000, LG_APPLICATION);
-  push_tagged(0x6000, 7, 0, 11);
+  push_tagged(0x6000, 7, LG_NAMES_STARTER, 11);
   push_tagged(0x7000, LG_RUNTIME, 5, 99);
   for (int round = 0; round < 3; round++) {  // by search, then by the guess of the last call
     ASSERT_EQ(walk(), Walked::kStack);
-    EXPECT_EQ(stack_.flags, 0u);
+    EXPECT_EQ(stack_.flags, static_cast<uint32_t>(LG_STACK_STARTER));
     EXPECT_EQ(stack_.depth_capped, 3);
     EXPECT_EQ(stack_.caller, 7);
+    EXPECT_EQ(stack_.caller_function, 11u);
     EXPECT_EQ(stack_.direct, LG_RUNTIME);
     EXPECT_EQ(stack_.direct_vouching, 5);
     EXPECT_EQ(stack_.direct_function, 99u);

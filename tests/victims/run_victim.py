@@ -94,6 +94,14 @@ def use_sort(result, stage):
     return sorted([stage.command], key=result)
 
 
+def use_settings(result, stage):
+    return os.environ.get("HOME")
+
+
+def use_title(result, stage):
+    return getattr(result, "title", "")
+
+
 def use_query(result, stage):
     return result.execute("select fit(?)", [stage.command]).fetchall()
 

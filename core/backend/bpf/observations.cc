@@ -143,6 +143,7 @@ Observations::Kind& Observations::without_sample(const lg_pair& pair) {
   subject.stack.caller = state.caller;
   subject.stack.direct = state.direct;
   subject.stack.direct_function = state.direct_function;
+  subject.stack.caller_function = state.caller_function;
   subject.stack.flags = state.flags;
   subject.phase = state.phase;
   return *(kinds_[key_of(pair)] = std::move(kind));

@@ -335,14 +335,17 @@ void PythonWalker::reduce(lg_stack* out) {
   for (const lg_code_entry& frame : frames_) {
     out->active.word[frame.library / 64] |= 1ull << (frame.library % 64);
     if (!caller_seen && (frame.vouching & LG_VOUCH_TRAMPOLINE)) out->flags |= LG_STACK_TRAMPOLINE;
+    if (!caller_seen && (frame.vouching & LG_NAMES_STARTER)) out->flags |= LG_STACK_STARTER;
     if (caller_seen || frame.library == LG_RUNTIME) continue;
     out->caller = frame.library;
+    out->caller_function = frame.function;
     caller_seen = true;
   }
   if (!unordered_) return;
   out->caller = out->direct = LG_UNKNOWN;
   out->direct_vouching = 0;
-  out->direct_function = 0;
+  out->direct_function = out->caller_function = 0;
+  out->flags &= ~static_cast<__u32>(LG_STACK_STARTER);
 }
 
 Status PythonWalker::self_check(const lg_self_check& check) {

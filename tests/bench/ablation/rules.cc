@@ -24,6 +24,7 @@ const std::vector<RuleName>& rule_names() {
       {Rule::kHandoff, "hand-off", "no submitter is noted"},
       {Rule::kRuntimeCaller, "runtime-never-caller", "the runtime may be caller of anything"},
       {Rule::kFunctions, "function-cells", "every function may call directly"},
+      {Rule::kNamed, "named-starts", "any function of a caller may have the runtime start programs"},
       {Rule::kInherited, "inherited", "the stack of a thread's maker is forgotten"},
       {Rule::kNative, "native", "the C stack is not looked at"},
       {Rule::kSpawned, "spawned", "who started a program is forgotten"},
@@ -51,7 +52,12 @@ lg_subject without(Rule off, const lg_subject& subject) {
       break;
     case Rule::kFunctions:
       // A vouching runtime frame has no cell; who is judged as caller stays the same.
-      if (seen.stack.direct != LG_RUNTIME) seen.stack.direct = LG_RUNTIME, seen.stack.direct_vouching = 0xffff;
+      if (seen.stack.direct == LG_RUNTIME) break;
+      seen.stack.direct = LG_RUNTIME, seen.stack.direct_vouching = 0xffff;
+      seen.stack.flags |= LG_STACK_STARTER;
+      break;
+    case Rule::kNamed:
+      seen.stack.flags |= LG_STACK_STARTER;
       break;
     case Rule::kInherited:
       // Not empty: an empty set would make a thread of native code unknown.

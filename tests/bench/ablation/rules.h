@@ -23,6 +23,7 @@ enum class Rule {
   kHandoff,
   kRuntimeCaller,
   kFunctions,
+  kNamed,
   kInherited,
   kNative,
   kSpawned,

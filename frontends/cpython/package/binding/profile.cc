@@ -23,7 +23,7 @@ void bind_observation(py::module_& module) {
       .def_readonly("caller", &Observation::caller, "The library that is judged as caller.")
       .def_readonly("direct", &Observation::direct, "Library and function of the innermost frame.")
       .def_readonly("direct_function", &Observation::direct_function,
-                    "Dotted name, if the innermost frame is no runtime.")
+                    "Dotted name of the innermost frame that is not the runtime's, where its cell is asked for.")
       .def_readonly("libraries", &Observation::libraries, "The libraries on the stack, sorted.")
       .def_readonly("spawners", &Observation::spawners, "The libraries active when the program was started.")
       .def_readonly("program", &Observation::program, "The executable.")
