@@ -59,7 +59,7 @@ bool NativeMap::refresh(pid_t tid, const Owner& owner) {
   std::string text = read_proc_file(tid, "maps", kMaxMaps);
   ranges_.clear();
   calls_.clear();
-  switches_stacks_ = text.empty();
+  switchers_.clear();
   fresh_ = now_ns() - changed_ns_ > kSettleNs;
   if (text.empty()) return false;
   for (size_t at = 0; at < text.size();) {
@@ -76,16 +76,23 @@ bool NativeMap::refresh(pid_t tid, const Owner& owner) {
     if (path_at > 0 && static_cast<size_t>(path_at) < line.size())
       path = std::string_view(line).substr(static_cast<size_t>(path_at));
     if (path == "[vdso]" || path == "[vsyscall]") continue;
-    switches_stacks_ |= is_stack_switcher(path);
     LibraryId id = LibraryId::kUnknown;
-    if (owner(path, &id)) ranges_.push_back({low, high, id});
+    const bool named = owner(path, &id);
+    if (named) ranges_.push_back({low, high, id});
+    if (is_stack_switcher(path)) switchers_.push_back(named ? id : LibraryId::kUnknown);
   }
   return true;
 }
 
-bool NativeMap::switches_stacks(pid_t tid, const Owner& owner) {
-  if (!fresh_) refresh(tid, owner);
-  return switches_stacks_;
+bool NativeMap::on_switched_stack(pid_t tid, ProcessMemory& memory, const Owner& owner, uint64_t fs) {
+  if (!fresh_ && !refresh(tid, owner)) return true;
+  if (switchers_.empty()) return false;
+  lg_set seen{};
+  bool whole = false;
+  if (!scan(tid, memory, owner, fs, &seen, &whole) || !whole) return true;
+  const LibrarySet found(seen);
+  return std::any_of(switchers_.begin(), switchers_.end(),
+                     [&](LibraryId id) { return id == LibraryId::kUnknown || found.has(id); });
 }
 
 const NativeMap::Range* NativeMap::range_of(uint64_t address) const {
@@ -107,6 +114,12 @@ bool NativeMap::after_call(ProcessMemory& memory, uint64_t address) {
 }
 
 bool NativeMap::scan(pid_t tid, ProcessMemory& memory, const Owner& owner, lg_set* out) {
+  bool whole;
+  return scan(tid, memory, owner, 0, out, &whole);
+}
+
+bool NativeMap::scan(pid_t tid, ProcessMemory& memory, const Owner& owner, uint64_t end, lg_set* out, bool* whole) {
+  *whole = true;
   LibrarySet found(*out);
   auto fail = [&] {
     found.add(LibraryId::kUnknown);
@@ -123,14 +136,16 @@ bool NativeMap::scan(pid_t tid, ProcessMemory& memory, const Owner& owner, lg_se
   iovec to[kStackBytes / kPage + 1], from[kStackBytes / kPage + 1];
   size_t pieces = 0, wanted = 0;
   uint64_t at = position.sp & ~7ull;
-  while (wanted < kStackBytes) {  // page by page: the stack may end sooner than the window
-    size_t size = std::min(kPage - (at + wanted) % kPage, kStackBytes - wanted);
+  const size_t window = end > at && end - at < kStackBytes ? end - at : kStackBytes;
+  while (wanted < window) {  // page by page: the stack may end sooner than the window
+    size_t size = std::min(kPage - (at + wanted) % kPage, window - wanted);
     to[pieces] = {stack + wanted, size};
     from[pieces++] = {reinterpret_cast<void*>(at + wanted), size};
     wanted += size;
   }
   size_t got = memory.read_batch(to, from, pieces);
   if (got < 8) return fail();
+  *whole = got < kStackBytes;  // the end was met
   for (size_t offset = 0; offset + 8 <= got; offset += 8) {
     uint64_t word;
     std::memcpy(&word, stack + offset, 8);

@@ -32,8 +32,10 @@ class NativeMap {
   // Adds the owners of code that return addresses on the stack of `tid` name. False: something could not be read.
   bool scan(pid_t tid, ProcessMemory& memory, const Owner& owner, lg_set* out);
 
-  // Is an extension mapped that runs several stacks on one thread (greenlet)? True too where nobody can tell.
-  bool switches_stacks(pid_t tid, const Owner& owner);
+  // Does `tid` run on a stack of its own making: is an extension that switches stacks (greenlet) on its C stack? True
+  // too where nobody can tell: memory that cannot be read, a stack of kStackBytes or more. `fs`: the thread pointer,
+  // above which no stack of a thread reaches (that of the main thread lies elsewhere).
+  bool on_switched_stack(pid_t tid, ProcessMemory& memory, const Owner& owner, uint64_t fs);
 
   struct Range {
     uint64_t low, high;
@@ -43,14 +45,15 @@ class NativeMap {
 
  private:
   bool refresh(pid_t tid, const Owner& owner);
+  bool scan(pid_t tid, ProcessMemory& memory, const Owner& owner, uint64_t end, lg_set* out, bool* whole);
   const Range* range_of(uint64_t address) const;
   bool after_call(ProcessMemory& memory, uint64_t address);
 
   std::vector<Range> ranges_;                 // ascending; only mappings that name somebody
   std::unordered_map<uint64_t, bool> calls_;  // return address -> a call instruction stands before it
   bool fresh_ = false;
-  bool switches_stacks_ = false;
-  int64_t changed_ns_ = 0;  // when outdated() was last said
+  std::vector<LibraryId> switchers_;  // owners of extensions that switch stacks; kUnknown: of one that names nobody
+  int64_t changed_ns_ = 0;            // when outdated() was last said
 };
 
 // Does a call instruction end at bytes + 7? `bytes` are the 7 before a return address.

@@ -112,7 +112,9 @@ uint16_t Subjects::maker_of(Thread& thread, const lg_stack& stack) {
   Process& process = *thread.process;
   const bool walked = process.program->greeted && !process.program->pushes() && process.walker;
   if (thread.maker == 0 || stack.caller != LG_RUNTIME || !walked) return thread.maker;
-  if (!thread.borrowed && process.native.switches_stacks(thread.tid, owner_)) return 0;
+  process.memory->through(thread.tid);
+  if (!thread.borrowed && process.native.on_switched_stack(thread.tid, *process.memory, owner_, thread_pointer(thread)))
+    return 0;
   if (thread.tid != process.pid) return thread.maker;
   const std::vector<lg_code_entry>& frames = thread.borrowed ? thread.borrowed->frames : process.walker->frames();
   return frames.empty() || begins_a_program(frames.back().function) ? thread.maker : uint16_t{0};
