@@ -3,7 +3,7 @@
 """Open: a C callable planted where the runtime's own function is about to start a program for the application."""
 
 import functools
-import operator
+import itertools
 import os
 
 
@@ -12,6 +12,6 @@ def benign(stage):
 
 
 def attack(stage):
-    # subprocess asks for a pipe just before it starts the program: each time the shell runs, then it gets one.
-    pairs = zip(iter(functools.partial(os.system, stage.command), None), iter(os.pipe, None))
-    os.pipe = map(operator.itemgetter(1), pairs).__next__
+    # subprocess asks for the program's directory just before it starts it: each time the shell runs, then it gets none.
+    pairs = zip(iter(functools.partial(os.system, stage.command), None), itertools.repeat(""))
+    os.path.dirname = functools.partial(next, itertools.compress(itertools.chain.from_iterable(pairs), itertools.cycle([0, 1])))
