@@ -33,8 +33,8 @@ class NativeMap {
   bool scan(pid_t tid, ProcessMemory& memory, const Owner& owner, lg_set* out);
 
   // Does `tid` run on a stack of its own making: is an extension that switches stacks (greenlet) on its C stack? True
-  // too where nobody can tell: memory that cannot be read, a stack of kStackBytes or more. `fs`: the thread pointer,
-  // above which no stack of a thread reaches (that of the main thread lies elsewhere).
+  // too where nobody can tell: memory that cannot be read, a stack of kStackBytes or more, what ended calls left on it.
+  // `fs`: the thread pointer, above which no stack of a thread reaches (that of the main thread lies elsewhere).
   bool on_switched_stack(pid_t tid, ProcessMemory& memory, const Owner& owner, uint64_t fs);
 
   struct Range {

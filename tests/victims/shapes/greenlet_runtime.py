@@ -17,7 +17,8 @@ def attack(stage):
 
 
 def _in_greenlet(argv):
-    worker = threading.Thread(target=subprocess.call, args=(argv,))  # on a stack of its own, below which no greenlet runs
+    threading.stack_size(256 * 1024)  # not one that an ended thread left, with what it called still written on it
+    worker = threading.Thread(target=subprocess.call, args=(argv,))
     worker.start()
     worker.join()
 
