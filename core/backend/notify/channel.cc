@@ -36,19 +36,33 @@ bool is_bytecode_elsewhere(std::string_view path) {
          !path.substr(0, slash).ends_with("/__pycache__");
 }
 
-// The file that is mapped at this address.
-std::string mapped_at(pid_t pid, uint64_t address) {
+struct Mapping {
+  char access[8] = "";
+  dev_t device = 0;
+  ino_t inode = 0;
+  std::string path;
+};
+
+// What is mapped at this address; false: nothing.
+bool find_mapping(pid_t pid, uint64_t address, Mapping* out) {
   std::string maps = read_proc_file(pid, "maps", kMaxMaps);
   for (size_t at = 0; at < maps.size();) {
     size_t end = std::min(maps.find('\n', at), maps.size());
     std::string line = maps.substr(at, end - at);
     at = end + 1;
-    unsigned long low = 0, high = 0;
+    unsigned long low = 0, high = 0, inode = 0;
+    unsigned major = 0, minor = 0;
     int path_at = 0;
-    if (std::sscanf(line.c_str(), "%lx-%lx %*s %*s %*s %*s %n", &low, &high, &path_at) < 2) continue;
-    if (address >= low && address < high && path_at > 0) return line.substr(static_cast<size_t>(path_at));
+    if (std::sscanf(line.c_str(), "%lx-%lx %7s %*s %x:%x %lu %n", &low, &high, out->access, &major, &minor, &inode,
+                    &path_at) < 6)
+      continue;
+    if (address < low || address >= high) continue;
+    out->device = makedev(major, minor);
+    out->inode = inode;
+    out->path = line.substr(static_cast<size_t>(path_at));
+    return true;
   }
-  return {};
+  return false;
 }
 
 }  // namespace
@@ -74,25 +88,10 @@ int64_t Channel::refuse(Thread& thread, std::string_view what) {
 bool Channel::from_client(pid_t pid, uint64_t address) const {
   struct stat client;
   if (client_path_.empty() || stat(client_path_.c_str(), &client) != 0) return false;
-  std::string maps = read_proc_file(pid, "maps", kMaxMaps);
-  for (size_t at = 0; at < maps.size();) {
-    size_t end = std::min(maps.find('\n', at), maps.size());
-    std::string line = maps.substr(at, end - at);
-    at = end + 1;
-    unsigned long low = 0, high = 0, inode = 0;
-    unsigned major = 0, minor = 0;
-    char access[8] = "";
-    int path_at = 0;
-    if (std::sscanf(line.c_str(), "%lx-%lx %7s %*s %x:%x %lu %n", &low, &high, access, &major, &minor, &inode,
-                    &path_at) < 6)
-      continue;
-    if (address < low || address >= high) continue;
-    if (access[1] == 'w' || access[2] != 'x') return false;
-    // Some file systems show another device number here than stat does: then the path has to do.
-    return inode == client.st_ino &&
-           (makedev(major, minor) == client.st_dev || line.substr(static_cast<size_t>(path_at)) == client_path_);
-  }
-  return false;
+  Mapping mapping;
+  if (!find_mapping(pid, address, &mapping) || mapping.access[1] == 'w' || mapping.access[2] != 'x') return false;
+  // Some file systems show another device number here than stat does: then the path has to do.
+  return mapping.inode == client.st_ino && (mapping.device == client.st_dev || mapping.path == client_path_);
 }
 
 int64_t Channel::hello(Thread& thread, const seccomp_data& call) {
@@ -112,8 +111,9 @@ int64_t Channel::hello(Thread& thread, const seccomp_data& call) {
     return -EOPNOTSUPP;
   }
   process.program->call_site = call.instruction_pointer;
-  handler_.on_hello(process.program->index, hello,
-                    process.program->embeds ? mapped_at(process.pid, hello.image_low) : std::string());
+  Mapping image;  // of the interpreter, where that is not the program's own
+  if (process.program->embeds) find_mapping(process.pid, hello.image_low, &image);
+  handler_.on_hello(process.program->index, hello, image.path);
   return handler_.hello_answer();
 }
 
