@@ -2,7 +2,7 @@
 """Whose code is it? Programs as people start them: console scripts of an environment, texts of -c that a library wrote,
 compiled packages by -m, modules imported while the threads of earlier calls have ended.
 
-Usage: starts.py [--as-user] [--python PYTHON]
+Usage: code_owners.py [--as-user] [--python PYTHON]
 The environment holds one distribution, `starter`, made here. Each program runs under enforce with a policy that grants
 its rights to that distribution only: a frame that is taken for somebody else's ends it with an event. Three
 want rights that they do not hold: by a hook of the import machinery, by a text of its own, by an exit hook in a program of the application's.
@@ -87,7 +87,7 @@ libraries:
 
 def make_environment(python, account, suffix, extension):
     """A virtual environment with one distribution: Python files, a package that is an extension, a console script."""
-    venv = os.path.join(harness.WORK, "starts-" + harness.version_of(python) + account.suffix)
+    venv = os.path.join(harness.WORK, "code-owners-" + harness.version_of(python) + account.suffix)
     shutil.rmtree(venv, ignore_errors=True)
     os.makedirs(os.path.dirname(venv), exist_ok=True)
     done = harness.run([python, "-m", "venv", "--without-pip", venv], harness.Account(False), "/")

@@ -7,9 +7,9 @@ lg_add_system_test(system_push 300 push ${CMAKE_CURRENT_LIST_DIR}/push.py $<TARG
 lg_add_system_test(bpf_push 300 push ${CMAKE_CURRENT_LIST_DIR}/push.py $<TARGET_FILE:push_guest> --backend auto)
 set_tests_properties(bpf_push PROPERTIES LABELS bpf)
 # Programs that hold an interpreter, and what the runtime runs with nobody else on the stack.
-lg_add_system_test(system_beginnings 120 beginnings ${CMAKE_CURRENT_LIST_DIR}/beginnings.py --as-user)
-lg_add_system_test(bpf_beginnings 120 beginnings ${CMAKE_CURRENT_LIST_DIR}/beginnings.py --backend auto)
-set_tests_properties(bpf_beginnings PROPERTIES LABELS bpf)
+lg_add_system_test(system_without_libraries 120 without_libraries ${CMAKE_CURRENT_LIST_DIR}/without_libraries.py --as-user)
+lg_add_system_test(bpf_without_libraries 120 without_libraries ${CMAKE_CURRENT_LIST_DIR}/without_libraries.py --backend auto)
+set_tests_properties(bpf_without_libraries PROPERTIES LABELS bpf)
 # A native program that tries what is known against a refusal.
 add_executable(bypass_guest ${CMAKE_SOURCE_DIR}/tests/victims/native/bypass_guest.c)
 target_link_libraries(bypass_guest PRIVATE Threads::Threads)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where nothing but the runtime, or no Python at all, is on the stack: who answers for a call there?
 
-Usage: beginnings.py [--backend NAME] [--as-user]. A program that holds an interpreter (tests/victims/native/embed_guest.c)
+Usage: without_libraries.py [--backend NAME] [--as-user]. A program that holds an interpreter (tests/victims/native/embed_guest.c)
 answers for its own calls, and its Python code for its own. A module that the application starts (python -m) goes on for the
 application; what was left to the end of a program that it started does not.
 """
@@ -56,7 +56,7 @@ atexit.register(subprocess.call, ["/usr/bin/touch", "../made/left-behind"])
 class Setting:
     def __init__(self, account, backend):
         self.account, self.backend = account, backend
-        self.work = os.path.join(harness.WORK, f"beginnings-{backend}{account.suffix}")
+        self.work = os.path.join(harness.WORK, f"without-libraries-{backend}{account.suffix}")
         shutil.rmtree(self.work, ignore_errors=True)
         self.application = os.path.join(self.work, "application")
         os.makedirs(self.application)
