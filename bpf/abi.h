@@ -57,7 +57,8 @@ struct lg_matrix {
 /* ---- the code table in the program area (written by the client, private memory) ---- */
 
 /* Vouching bits: bit (group - LG_GROUP_NET_OUT) for each dangerous group a runtime module makes calls of for others. */
-/* Of a library's function: its own code names something that starts programs. Of the runtime's: it starts workers. */
+/* No vouching: of a library's function that its own code names something that starts programs, of the runtime's that it
+ * starts workers. */
 #define LG_NAMES_STARTER 0x2000u
 /* A trampoline runs what it is given; it vouches for nothing. */
 #define LG_VOUCH_TRAMPOLINE 0x4000u
