@@ -123,6 +123,26 @@ TEST_F(GuardTest, WhitelistHoldsForTheRuntimeAndIsNotifiedFromTheStart) {
   EXPECT_EQ(events_[0].action, "kill");
 }
 
+TEST(GuardThatRecords, HasNoRingsWhichNobodyCouldSeeInto) {
+  GuardOptions options;
+  options.record = true;
+  auto guard = Guard::create(std::move(options));
+  ASSERT_TRUE(guard) << guard.error().what;
+  lg_subject subject = subject_of({LibraryId::kApplication});
+  FixedFrames frames({{LibraryId::kApplication, 8, "app.main"}});
+  Call call{1, 1, 0, *find_right("io_uring_setup"), 425, {}, &subject, &frames};
+  ProgramBirth birth{};
+  birth.executable = birth.invoked_as = "/usr/bin/python3";
+  birth.parent_program = kNoProgram;
+  call.program = (*guard)->on_program(birth).program;
+  const Decision decision = (*guard)->decide(call);
+  EXPECT_EQ(decision.kind, Decision::kRefuse);
+  EXPECT_EQ(decision.error, ENOSYS);
+  const Guard::Summary summary = (*guard)->finish({});
+  ASSERT_TRUE(summary.profile);
+  EXPECT_TRUE(summary.profile->observations.empty()) << "no policy shall grant a ring";
+}
+
 TEST_F(GuardTest, RefusesAndNamesTheCulprit) {
   auto guard = make("version: 1\nmode: enforce\n", Mode::kEnforce);
   lg_subject subject = subject_of({LibraryId::kUnknown, LibraryId::kApplication});
