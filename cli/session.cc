@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -298,6 +299,12 @@ std::vector<std::string> environment_of(const Session& session) {
   return all;
 }
 
+// A Ctrl-C that reaches us when the program has ended (a busy machine) was for the program: ended by it, we would lose
+// the program's exit status, or the profile. This also forgets what is pending.
+void ignore_late_signals() {
+  for (int late : {SIGINT, SIGQUIT, SIGTERM, SIGHUP}) ::signal(late, SIG_IGN);
+}
+
 int refuse_to_start(const Error& error) {
   print_error(error);
   return kSessionFailed;
@@ -328,6 +335,7 @@ int run_command(const GuardFlags& flags, const std::vector<std::string>& command
     child->go();
     session.backend->serve();
   }
+  ignore_late_signals();
   const int error = child->exec_error();
   bool saved = conclude(session, error == 0);
   int status = exit_status(session.backend->child_status());

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -23,7 +22,6 @@
 #include "core/backend/notify/spawn.h"
 #include "core/backend/notify/tasks.h"
 #include "core/backend/notify/traits.h"
-#include "core/backend/notify/watcher.h"
 
 namespace libguard {
 namespace {
@@ -300,22 +298,6 @@ TEST(Spawn, PutsTheClientFirst) {
   EXPECT_EQ(with_client({"A=1"}, "/lib/c.so"), (std::vector<std::string>{"A=1", "LD_PRELOAD=/lib/c.so"}));
   EXPECT_EQ(with_client({"LD_PRELOAD=/x.so"}, "/c.so"), (std::vector<std::string>{"LD_PRELOAD=/c.so:/x.so"}));
   EXPECT_EQ(with_client({"A=1"}, ""), (std::vector<std::string>{"A=1"}));
-}
-
-// The terminal's Ctrl-C reaches both; on a busy machine the program has ended when it reaches the supervisor.
-TEST(Watcher, IsNotEndedBySignalsThatComeAfterTheProgramsEnd) {
-  const int all[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
-  int ends[2];
-  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
-  {
-    Watcher watcher(ends[0], 0);
-    for (int signal : all) ASSERT_EQ(kill(getpid(), signal), 0);  // nobody reads them: its thread never ran
-    watcher.served(true);
-    for (int signal : all) ASSERT_EQ(kill(getpid(), signal), 0);
-  }
-  for (int signal : all) EXPECT_EQ(kill(getpid(), signal), 0);
-  for (int number : all) signal(number, SIG_DFL);
-  for (int fd : ends) close(fd);
 }
 
 class QuietHandler : public Handler {

@@ -66,11 +66,9 @@ void Watcher::end_thread() {
   if (thread_.joinable()) thread_.join();
 }
 
-// The listener often closes before the child's end is told: its status would be lost. A signal of the terminal that
-// reaches us only now (a busy machine) was for the child: ended by it, we would lose that status too.
+// The listener often closes before the child's end is told: its status would be lost.
 void Watcher::served(bool all_ended) {
   end_thread();
-  for (int late : {SIGINT, SIGQUIT, SIGTERM, SIGHUP}) signal(late, SIG_IGN);  // also forgets what is pending
   if (child_ <= 0 || child_ended_.load()) return;
   int status = 0;
   pid_t ended;

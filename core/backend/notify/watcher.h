@@ -43,8 +43,8 @@ class Watcher {
   bool gone() const { return gone_.load(std::memory_order_acquire); }
 
   void wake();  // interrupts the serving thread's wait; any thread
-  // The serving thread is done: no more wake-ups, and signals that ask us to end are ignored from here on. all_ended:
-  // no guarded task is left, so the child's status is waited for.
+  // The serving thread is done: no more wake-ups. all_ended: no guarded task is left, so the child's status is waited
+  // for.
   void served(bool all_ended);
 
   bool child_ended() const { return child_ended_.load(); }

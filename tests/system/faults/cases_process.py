@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import re
 import shlex
 import signal
@@ -81,6 +82,27 @@ def interrupted_recording(setting):
             setting.expect(len(json.load(file)["observations"]) > 0, "the profile is empty")
     except (OSError, ValueError) as error:
         setting.expect(False, f"the profile: {error}")
+
+
+def late_interrupt(setting):
+    """Ctrl-C and kill that reach libguard when the program has ended: its exit status and the profile are kept."""
+    profile = setting.path("late.profile")
+    os.mkfifo(profile)
+    os.chmod(profile, 0o666)
+    argv = [setting.tool, "record", "-o", profile, "--app", setting.application, "--", "/bin/sh", "-c", "sleep 0.5; exit 7"]
+    process = subprocess.Popen(setting.account.command(argv), cwd=setting.work, env=setting.environment(), stderr=subprocess.PIPE)
+    end = time.monotonic() + 20
+    while time.monotonic() < end and pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text() == "":
+        time.sleep(0.01)  # it has not begun
+    while time.monotonic() < end and pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text() != "":
+        time.sleep(0.01)
+    time.sleep(0.3)  # it waits for a reader of the profile
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        process.send_signal(number)
+    with open(profile, encoding="utf-8") as file:
+        setting.expect(len(json.load(file)["observations"]) > 0, "the profile is empty")
+    said = process.stderr.read().decode(errors="replace")
+    setting.expect(process.wait(20) == 7, f"exit {process.returncode}: {said[-300:]!r}")
 
 
 def states_of(group):
@@ -180,4 +202,4 @@ def timer(setting):
         setting.note(f"{name}: {guarded.get('ticks')} ticks")
 
 
-CASES = [statuses, signals, interrupted_recording, job_control, timer, spawning]
+CASES = [statuses, signals, interrupted_recording, late_interrupt, job_control, timer, spawning]
