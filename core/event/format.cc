@@ -6,7 +6,9 @@
 // Failure: see format.h.
 #include "core/event/format.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
@@ -176,7 +178,46 @@ FormatError explain(const json& root, const json& document, const valijson::Vali
 
 }  // namespace
 
+namespace {
+
+// std::regex goes a call deeper per character, copying one per level: more would overflow the stack.
+constexpr size_t kLongestChecked = 8192, kDeepestCopied = 64;
+
+bool is_overlong(const json& value) {
+  return value.is_string() && value.get_ref<const std::string&>().size() > kLongestChecked;
+}
+
+// Without recursion: whether there is an overlong text, and how deep it nests.
+bool has_overlong(const json& document, size_t* depth) {
+  std::vector<std::pair<const json*, size_t>> left = {{&document, 1}};
+  bool found = false;
+  while (!left.empty()) {
+    const auto [value, at] = left.back();
+    left.pop_back();
+    *depth = std::max(*depth, at);
+    found = found || is_overlong(*value);
+    if (value->is_structured())
+      for (const json& inner : *value) left.emplace_back(&inner, at + 1);
+  }
+  return found;
+}
+
+void cut_overlong(json& value) {
+  if (is_overlong(value)) value.get_ref<std::string&>().resize(kLongestChecked);
+  if (value.is_structured())
+    for (json& inner : value) cut_overlong(inner);
+}
+
+}  // namespace
+
 std::optional<FormatError> check_format(Format format, const json& document) {
+  if (size_t depth = 0; has_overlong(document, &depth)) {
+    if (depth > kDeepestCopied)
+      return FormatError{"", "nests " + std::to_string(depth) + " levels deep", "see 'libguard policy schema'", ""};
+    json cut = document;
+    cut_overlong(cut);
+    return check_format(format, cut);
+  }
   const Compiled& checked = compiled(format);
   valijson::Validator validator(valijson::Validator::kStrongTypes);
   valijson::ValidationResults results;

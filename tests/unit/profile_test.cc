@@ -140,6 +140,21 @@ TEST(Profile, PolicyGivenInsteadOfProfile) {
   EXPECT_EQ(wrong.error().what, "x.json is a policy, not a profile");
 }
 
+// Where the schema has a pattern: std::regex goes a call deeper per character.
+TEST(Profile, OverlongTextsAreNoStackOverflow) {
+  const std::string longest(3'000'000, 'a'), head = R"({"format":"libguard-profile","version":1,"target":{"command":[)";
+  const std::string tail = R"(},"libraries":{},"observations":[]})";
+  auto command = parse_profile(head + "\"" + longest + "\"]" + tail, "test.json");
+  ASSERT_TRUE(command) << command.error().what;
+  EXPECT_EQ(command->target.command[0], longest);
+  auto starts = parse_profile(head + "],\"serving_starts\":\"function:" + longest + "\"" + tail, "test.json");
+  EXPECT_TRUE(starts) << starts.error().what;
+  const std::string deep = std::string(100000, '[') + std::string(100000, ']');
+  EXPECT_FALSE(parse_profile(head + "],\"runtimes\":[\"" + longest + "\"," + deep + "]" + tail, "test.json"));
+  for (const char* bad : {"\"data\":[\"", "\"data\":[\"a/../"})
+    EXPECT_FALSE(parse_profile(head + "]," + bad + longest + "\"]" + tail, "test.json"));
+}
+
 TEST(Profile, UnnamedNumbersKeepTheirNumber) {
   Observation seen = connect_by_urllib3();
   seen.right = Right{500};
