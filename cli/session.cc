@@ -215,7 +215,8 @@ Status make_backend(Session& session, bool detached) {
   if (!companion) return tl::unexpected(companion.error());
   session.companion = std::move(*companion);
   options.companion = session.companion.get();
-  force_notify(options.outcomes, enforcing);
+  force_notify(options.outcomes, session.guard->looks_at_writes());
+  options.tell_writes = !enforcing;
   // Of a process that made itself undumpable nobody sees the sockets.
   if (session.watch) options.outcomes[LG_NR_listen] = Outcome::kNotify;
   for (int nr = 0; session.watch && session.guard->recording() && nr < LG_NUMBERS; nr++)

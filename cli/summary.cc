@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/event/format.h"
+
 namespace libguard {
 
 Counters losses_of(const Counters& counters) {
@@ -60,6 +62,15 @@ void print_summary(const Guard::Summary& summary, const GuardFlags& flags, const
                  summary.kinds == 1 ? "" : "s", flags.events.empty() ? "" : "; explain them: libguard explain ",
                  flags.events.c_str());
   }
+  constexpr size_t kMostToldEntries = 5;
+  const std::vector<std::string>& beside = summary.beside_code;
+  for (size_t i = 0; i < beside.size() && i < kMostToldEntries; i++)
+    std::fprintf(stderr, "libguard: %s was written beside code, which enforce refuses\n",
+                 printable(beside[i], 400).c_str());
+  if (beside.size() > kMostToldEntries)
+    std::fprintf(stderr, "libguard: and in %zu more directories\n", beside.size() - kMostToldEntries);
+  if (!beside.empty())
+    std::fprintf(stderr, "hint: let it write to a directory without code in it; 'policy new' will name that as data\n");
   if (!losses.empty()) std::fprintf(stderr, "libguard: not seen or lost:%s\n", losses.c_str());
 }
 

@@ -110,7 +110,7 @@ void Deviations::report_tamper(const Tamper& tamper, const std::string& executab
     Kind kind;
     Event& event = kind.event;
     event = describe(call, verdict, executable);
-    event.action = "deny";
+    event.action = tamper.refused ? "deny" : "log";
     event.culprits = {{event.caller, std::string(kTamperRole)}};
     if (stack.caller == LG_RUNTIME)  // whom it acts for
       for (LibraryId id : LibrarySet(tamper.subject->inherited).ids())

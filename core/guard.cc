@@ -17,6 +17,7 @@
 #include "core/base/file.h"
 #include "core/base/text.h"
 #include "core/code_files.h"
+#include "core/data_directories.h"
 #include "core/deviations.h"
 #include "core/live/serving_record.h"
 #include "core/matrix.h"
@@ -33,8 +34,10 @@ struct Guard::State {
   std::unique_ptr<Matrix> matrix;
   std::unique_ptr<Resolver> resolver;
   std::unique_ptr<Recorder> recorder;
-  std::unique_ptr<CodeFiles> code;         // while recording
-  std::unique_ptr<ServingRecord> serving;  // while recording
+  std::unique_ptr<CodeFiles> code;              // while recording
+  std::unique_ptr<ServingRecord> serving;       // while recording
+  std::unique_ptr<WrittenDirectories> written;  // while recording
+  std::vector<std::string> data_directories;    // real paths
   LiveFiles live_files;
   std::unique_ptr<Deviations> deviations;
   size_t placed = 0;  // libraries already in the matrix
@@ -121,6 +124,17 @@ Result<std::unique_ptr<Guard>> Guard::create(GuardOptions options) {
   ResolverOptions naming;
   naming.application_dir = opts.application_dir;
   naming.home = opts.home;
+  if (opts.policy) {
+    std::vector<std::string> own = opts.own_files;
+    if (!opts.events_path.empty()) own.push_back(opts.events_path);
+    auto data = place_data(opts.policy->data, opts.application_dir, own);
+    if (!data) return tl::unexpected(data.error());
+    for (const std::string& missing : data->missing)
+      if (opts.on_notice)
+        opts.on_notice("the policy's data: " + missing +
+                       " is no directory; make it before the start, nobody may later");
+    naming.data_directories = state->data_directories = std::move(data->places);
+  }
   naming.start_time_ns = realtime_ns();
   naming.trust_new_files = opts.record;
   state->resolver = std::make_unique<Resolver>(naming, state->table);
@@ -128,6 +142,7 @@ Result<std::unique_ptr<Guard>> Guard::create(GuardOptions options) {
     state->recorder = std::make_unique<Recorder>(state->table);
     state->code = std::make_unique<CodeFiles>(opts.client_path);
     state->serving = std::make_unique<ServingRecord>(opts.client_path);
+    state->written = std::make_unique<WrittenDirectories>(opts.application_dir);
   }
   DeviationOptions telling{state->mode,
                            opts.policy ? opts.policy->digest : "",
@@ -209,9 +224,13 @@ std::vector<Outcome> Guard::outcomes() const {
 
 int64_t Guard::hello_answer() { return state_->mode == Mode::kEnforce ? LG_HELLO_ENFORCE : 0; }
 
+bool Guard::looks_at_writes() const { return recording() || state_->mode != Mode::kObserve; }
+
+std::vector<std::string> Guard::data_directories() { return state_->data_directories; }
+
 std::vector<std::string> Guard::protected_paths() {
   const GuardOptions& options = state_->options;
-  if (state_->mode != Mode::kEnforce) return {};
+  if (!looks_at_writes()) return {};
   std::vector<std::string> paths = state_->resolver->code_directories();
   paths.insert(paths.end(), options.own_files.begin(), options.own_files.end());
   if (!options.client_path.empty()) paths.push_back(options.client_path);
@@ -370,6 +389,12 @@ void Guard::on_tamper(const Tamper& tamper) {
   state_->deviations->report_tamper(tamper, executable);
 }
 
+bool Guard::on_protected_write(std::string_view path) {
+  if (WrittenDirectories::is_cache(path)) return false;
+  if (state_->written) state_->written->note(path);
+  return state_->mode == Mode::kDetect;
+}
+
 void Guard::on_phase(pid_t pid, uint32_t phase) {
   if (state_->serving && phase == LG_SERVING) state_->serving->on_serving(pid);
   state_->deviations->tell("phase", pid, std::string(phase_name(static_cast<Phase>(phase))));
@@ -442,6 +467,9 @@ Guard::Summary Guard::finish(const Counters& backend_losses) {
     profile.target.runtimes = state.runtimes;
     profile.target.everyday = state.options.everyday;
     profile.target.masters = state.options.masters;
+    WrittenDirectories::Found written = state.written->find();
+    profile.target.data = std::move(written.data);
+    summary.beside_code = std::move(written.beside_code);
     profile.target.serving_starts = state.options.serving_starts;
     for (const auto& [cause, count] : summary.losses) profile.completeness[cause] += count;
     Profile::Run run;

@@ -71,7 +71,7 @@ struct ProgramInfo {
   LibraryId library;  // of the executable; kUnknown for a foreign environment
 };
 
-// A refused attempt to get around the guard.
+// An attempt to get around the guard, refused except for writes to protected paths where these are not.
 struct Tamper {
   pid_t pid, tid;
   uint32_t program;  // ProgramInfo::program; kNoProgram if it is not known
@@ -82,6 +82,7 @@ struct Tamper {
   std::string_view what;      // "marker call from outside the client", "signal to the supervisor", …
   std::string_view path;      // of a protected file; else empty
   std::string_view detail{};  // for the message; attempts that differ only in it count as one
+  bool refused = true;
 };
 inline constexpr uint32_t kNoProgram = ~0u;
 
@@ -97,6 +98,8 @@ class Handler {
   // Real paths of files and directories that nobody may change; asked at the start and after each hello, which may
   // make code directories known.
   virtual std::vector<std::string> protected_paths() { return {}; }
+  // Real paths of directories below protected ones that hold data: what lies there may be changed. Always the same.
+  virtual std::vector<std::string> data_directories() { return {}; }
   // LG_RESOLVED(...). `opened`: the file whose bytes were read, if any: the path must lead to it.
   virtual uint64_t resolve(uint32_t program, uint32_t kind, std::string_view path, FileIdentity opened) = 0;
   virtual std::string module_name(uint32_t module_hash) = 0;
@@ -112,9 +115,11 @@ class Handler {
   virtual void on_listen(pid_t) {}
   // While recording: it listens, and is about to wait. Does it serve from here on?
   virtual bool on_wait(pid_t) { return false; }
-  // Something tried to get around the guard and was refused: a forged marker call, a call aimed at the supervisor,
-  // a write to a protected path, a second robust list. The call has been refused already; this is for the events.
+  // Something tried to get around the guard: a forged marker call, a call aimed at the supervisor,
+  // a write to a protected path, a second robust list. What is done about the call is settled; this is for the events.
   virtual void on_tamper(const Tamper&) {}
+  // Where writes to protected paths are not refused: is there to be a Tamper of this one?
+  virtual bool on_protected_write(std::string_view /*path*/) { return false; }
   // `changed` is called whenever rows of the matrix have changed, before anybody new is judged by them.
   virtual void watch_rules(std::function<void()> changed) { (void)changed; }
   // A process that serves has put the filter of BackendOptions::killed on itself; `trouble`: why it has not; or it

@@ -41,6 +41,7 @@ struct BackendOptions {
   // Where the function stands with which processes begin to serve; 0: not there. Null: none was named.
   std::function<uint64_t(pid_t)> find_function;
   std::function<void()> on_protections;  // what protects which path may have changed; on the serving thread
+  bool tell_writes = false;              // writes to protected paths are told to the handler, not refused
   bool emulate_opens = false;  // opens for writing are done by the supervisor: no path can be swapped under its eyes
 };
 

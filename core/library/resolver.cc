@@ -39,6 +39,7 @@ struct Resolver::Impl {
 
   bool before_start(int64_t changed_ns) const { return options.trust_new_files || changed_ns < options.start_time_ns; }
   Look look(std::string_view path, FileIdentity opened = {});
+  bool is_data(const Look& look) const;
   bool in_foreign_environment(std::string_view file, std::string_view below);
   LibraryId library_of(const Owner& owner);
   LibraryId package_of(std::string_view real_path);
@@ -94,6 +95,14 @@ void Resolver::add_python(const PythonRuntime& runtime) {
   my.images.insert(my.images.end(), directories.images.begin(), directories.images.end());
 }
 
+// The program may write there, so what is there may be anybody's, whenever it was written.
+bool Resolver::Impl::is_data(const Look& look) const {
+  if (look.owner == nullptr || look.owner->place != Place::kApplication) return false;
+  return std::any_of(options.data_directories.begin(), options.data_directories.end(), [&](const std::string& data) {
+    return is_below(look.real.path, data) || is_below(look.path, data);
+  });
+}
+
 bool Resolver::Impl::in_foreign_environment(std::string_view file, std::string_view below) {
   for (std::string_view up = parent_of(file); up == below || is_below(up, below); up = parent_of(up)) {
     auto [entry, fresh] = environments.try_emplace(std::string(up), false);
@@ -121,7 +130,7 @@ Resolver::Impl::Look Resolver::Impl::look(std::string_view path, FileIdentity op
     look.path = normal_path(path);
     look.owner = map.find(look.path);
   }
-  if (unowned()) look.owner = nullptr;
+  if (unowned() || is_data(look)) look.owner = nullptr;
   if (look.owner == nullptr) return look;
   const std::string& root = map.import_root(look.owner->import_root).directory;
   bool outside_site = look.owner->place == Place::kApplication;

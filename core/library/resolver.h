@@ -21,11 +21,12 @@
 namespace libguard {
 
 struct ResolverOptions {
-  std::string root = "/";        // all paths are looked up below it (tests use a fixture tree)
-  std::string application_dir;   // from choose_application_dir; empty: no application files
-  std::string home;              // of the user, for ~/.local; empty: none
-  int64_t start_time_ns = 0;     // CLOCK_REALTIME; only files with an earlier ctime are trusted
-  bool trust_new_files = false;  // recording
+  std::string root = "/";                     // all paths are looked up below it (tests use a fixture tree)
+  std::string application_dir;                // from choose_application_dir; empty: no application files
+  std::vector<std::string> data_directories;  // real paths below application_dir: nothing there is the application's
+  std::string home;                           // of the user, for ~/.local; empty: none
+  int64_t start_time_ns = 0;                  // CLOCK_REALTIME; only files with an earlier ctime are trusted
+  bool trust_new_files = false;               // recording
 };
 
 // What a CPython program is, found by the supervisor from its executable; nothing is taken from the program's word.

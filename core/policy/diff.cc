@@ -189,6 +189,7 @@ Diff diff_policies(const Rules& a, const Rules& b) {
                   diff);
   compare_setting("defaults", names_text(names_of(old_policy.defaults)), names_text(names_of(new_policy.defaults)),
                   diff);
+  compare_setting("data", names_text(old_policy.data), names_text(new_policy.data), diff);
   compare_setting("actions", actions_text(old_policy), actions_text(new_policy), diff);
   compare_setting("phases.serving.starts", old_policy.serving_starts, new_policy.serving_starts, diff);
   for (const Phase phase : kEveryPhase)

@@ -127,6 +127,10 @@ Result<std::string> new_policy(const Profile& profile, const std::string& profil
   policy.mode = options.mode;
   policy.serving_starts = profile.target.serving_starts;
   policy.init_masters = profile.target.masters;
+  policy.data = profile.target.data;
+  if (!policy.data.empty())
+    policy.comments["data"] = {
+        "# The program wrote into these directories of the application's, and no code lay there."};
   policy.calls = options.calls;
   policy.defaults = default_rights();
   policy.profile_file = options.profile_name.empty() ? profile_path : options.profile_name;

@@ -50,6 +50,7 @@ struct Policy {
   std::map<lg_group, Action> actions;
   std::vector<std::string> init_masters;  // prefork masters that keep init for their new workers
   std::string serving_starts;             // as find_serving_start() reads it; "": told
+  std::vector<std::string> data;          // directories below the application's that hold no code, relative to it
   std::map<Phase, std::set<int>> calls;   // whitelist of the phase, whoever makes the call; absent: every call
   std::string digest;                     // sha256 of the text it was loaded from
   // Comment lines above a key: "" head and version, "mode", "libraries", "libraries/PURL", "$" end. Kept by to_yaml().

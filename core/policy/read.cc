@@ -40,7 +40,8 @@ class Reader {
       policy_.profile_file = profile->at("file").get<std::string>();
       policy_.profile_sha256 = profile->at("sha256").get<std::string>();
     }
-    for (auto part : {&Reader::read_defaults, &Reader::read_libraries, &Reader::read_actions, &Reader::read_phases}) {
+    for (auto part : {&Reader::read_defaults, &Reader::read_libraries, &Reader::read_actions, &Reader::read_phases,
+                      &Reader::read_data}) {
       Status status = (this->*part)();
       if (!status) return tl::unexpected(status.error());
     }
@@ -251,6 +252,12 @@ class Reader {
     if (!find_serving_start(starts))
       return wrong("/phases/serving/starts", "unknown start '" + printable(starts, 80) + "'", kServingStarts);
     policy_.serving_starts = starts;
+    return {};
+  }
+
+  Status read_data() {
+    policy_.data = document_.root.value("data", std::vector<std::string>());
+    std::sort(policy_.data.begin(), policy_.data.end());
     return {};
   }
 

@@ -221,6 +221,8 @@ std::string to_yaml(const Policy& policy) {
   }
   write_comments(policy, "defaults", "", text);
   text += "defaults: " + list_text(names_of(policy.defaults)) + "\n";
+  write_comments(policy, "data", "", text);
+  if (!policy.data.empty()) text += "data: " + list_text(policy.data) + "\n";
   write_libraries(policy, text);
   write_actions(policy, text);
   write_phases(policy, text);
@@ -234,6 +236,7 @@ std::string to_json(const Policy& policy) {
   if (!policy.profile_file.empty())
     object["profile"] = {{"file", policy.profile_file}, {"sha256", policy.profile_sha256}};
   object["defaults"] = names_of(policy.defaults);
+  if (!policy.data.empty()) object["data"] = policy.data;
   object["libraries"] = ordered_json::object();
   for (const auto& [name, rules] : policy.libraries) object["libraries"][name] = entry_json(rules);
   object["actions"]["default"] = action_name(policy.default_action);

@@ -72,6 +72,7 @@ Profile merge(const Profile& a, const Profile& b) {
   all.target.kernel = either(a.target.kernel, b.target.kernel);
   all.target.serving_starts = either(a.target.serving_starts, b.target.serving_starts);
   all.target.masters = united(a.target.masters, b.target.masters);
+  all.target.data = united(a.target.data, b.target.data);
   all.target.everyday = a.target.everyday && b.target.everyday;
   all.target.runtimes = united(a.target.runtimes, b.target.runtimes);
   all.code = a.code;

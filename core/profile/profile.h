@@ -56,6 +56,7 @@ struct Profile {
     std::string arch = "x86_64", kernel;
     std::vector<std::string> runtimes;  // "cpython 3.11.2"
     std::vector<std::string> masters;   // prefork masters that stayed in init
+    std::vector<std::string> data;      // directories below the application's that were written to and held no code
     std::string serving_starts;         // what made processes serving in the recording; "": they were told
     bool everyday = false;              // @base and @io were looked at too
     bool operator==(const Target&) const = default;

@@ -126,6 +126,7 @@ std::string to_json(const Profile& profile) {
   target["runtimes"] = profile.target.runtimes;
   if (!profile.target.serving_starts.empty()) target["serving_starts"] = profile.target.serving_starts;
   if (!profile.target.masters.empty()) target["masters"] = profile.target.masters;
+  if (!profile.target.data.empty()) target["data"] = profile.target.data;
   if (profile.target.everyday) target["everyday"] = true;
   std::vector<std::string> runs, observations;
   for (const Profile::Run& run : profile.runs)

@@ -98,6 +98,7 @@ void read_facts(const json& document, Profile& profile) {
     profile.target.runtimes = names(*target, "runtimes");
     profile.target.serving_starts = target->value("serving_starts", "");
     profile.target.masters = names(*target, "masters");
+    profile.target.data = names(*target, "data");
     profile.target.everyday = target->value("everyday", false);
   }
   if (auto code = document.find("code"); code != document.end())

@@ -61,6 +61,23 @@ TEST_F(ResolverTest, StandardLibrary) {
   EXPECT_EQ(resolver_->resolve_frozen("os").module, "os");
 }
 
+// Old enough to be trusted, and still anybody's: an earlier run may have written it.
+TEST_F(ResolverTest, NothingInADirectoryOfDataIsTheApplications) {
+  write("/project/data/planted.py");
+  write("/project/data/pkg/__init__.py");
+  write("/project/data/_fast.cpython-311-x86_64-linux-gnu.so", "");
+  write("/project/datum.py");
+  link("/project/data/planted.py", "/project/linked.py");
+  options_.data_directories = {"/project/data"};
+  begin();
+  for (const char* path : {"/project/data/planted.py", "/project/data/pkg/__init__.py", "/project/linked.py"})
+    EXPECT_EQ(resolver_->resolve_source(path).library, LibraryId::kUnknown) << path;
+  const char* extension = "/project/data/_fast.cpython-311-x86_64-linux-gnu.so";
+  EXPECT_EQ(resolver_->resolve_extension(extension).library, LibraryId::kUnknown);
+  EXPECT_EQ(resolver_->resolve_native(extension).library, LibraryId::kUnknown);
+  EXPECT_EQ(source("/project/datum.py"), "application datum");
+}
+
 TEST_F(ResolverTest, RuntimeModulesVouch) {
   begin();
   EXPECT_NE(resolver_->resolve_source("/usr/lib/python3.11/subprocess.py").vouching, 0);

@@ -97,7 +97,7 @@ TEST(NativeMap, NamesMappingsOnTheStack) {
 
 TEST(Paths, KnowWhatIsProtected) {
   NotifyCounters counters;
-  Paths paths({"/usr/lib/python3/", "/srv/app/code.py"}, false, Shield(false), counters);
+  Paths paths({"/usr/lib/python3/", "/srv/app/code.py"}, {}, false, Shield(false), counters);
   EXPECT_TRUE(paths.is_protected("/usr/lib/python3/x/y.py", false));
   EXPECT_TRUE(paths.is_protected("/usr/lib/python3", false));
   EXPECT_FALSE(paths.is_protected("/usr/lib/python3.11/x", false));
@@ -105,6 +105,19 @@ TEST(Paths, KnowWhatIsProtected) {
   EXPECT_FALSE(paths.is_protected("/srv/app", false));
   EXPECT_TRUE(paths.is_protected("/srv/app", true));
   EXPECT_TRUE(paths.is_protected("/usr", true));
+}
+
+TEST(Paths, LetDataBeWrittenInsideAProtectedDirectory) {
+  NotifyCounters counters;
+  Paths paths({"/srv/app", "/srv/app/data/venv/lib"}, {"/srv/app/data"}, false, Shield(false), counters);
+  EXPECT_FALSE(paths.is_protected("/srv/app/data/app.db", false));
+  EXPECT_FALSE(paths.is_protected("/srv/app/data/", false)) << "what is made in it";
+  EXPECT_TRUE(paths.is_protected("/srv/app/data", false)) << "its own entry";
+  EXPECT_TRUE(paths.is_protected("/srv/app/data2", false));
+  EXPECT_TRUE(paths.is_protected("/srv/app/app.py", false));
+  EXPECT_TRUE(paths.is_protected("/srv/app/data/venv/lib/x.py", false)) << "protected itself";
+  EXPECT_TRUE(paths.is_protected("/srv/app/data/venv", true)) << "moved with what is protected in it";
+  EXPECT_FALSE(paths.is_protected("/srv/app/data/venv", false));
 }
 
 class SeparationTest : public ::testing::Test {
@@ -159,6 +172,16 @@ TEST_F(SeparationTest, AnOpenDirectoryAboveSharesAll) {
   for (const std::string& path : {root, root + "/env", site, site + "/pkg", root + "/file"})
     EXPECT_FALSE(allowed(found, path)) << path;
   EXPECT_EQ(separate({site}, all_but(site)).separated, std::vector<std::string>{site});
+}
+
+TEST_F(SeparationTest, DataInAProtectedDirectoryUnlessCodeLiesThere) {
+  const std::string data = site + "/pkg";
+  Separation found = separate({site}, all_but(""), {data});
+  EXPECT_TRUE(allowed(found, data));
+  EXPECT_FALSE(allowed(found, site));
+  EXPECT_TRUE(allowed(separate({site}, all_but(root), {data}), data)) << "below an open directory too";
+  EXPECT_FALSE(allowed(separate({site, data + "/lib"}, all_but(""), {data}), data));
+  EXPECT_FALSE(allowed(separate({site, data}, all_but(""), {data}), data));
 }
 
 TEST_F(SeparationTest, WhatTheShieldLetsWrite) {

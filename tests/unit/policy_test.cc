@@ -85,6 +85,24 @@ TEST(Policy, LayoutIsAFixedPointAndKeepsComments) {
   EXPECT_NE(once.find("  # reviewed by hand\n  pkg:pypi/requests:"), std::string::npos) << once;
 }
 
+TEST(Policy, DataDirectoriesAreInsideTheApplications) {
+  Policy policy = parsed("version: 1\n# why\ndata: [var/run, instance, .cache]\n");
+  EXPECT_EQ(policy.data, (std::vector<std::string>{".cache", "instance", "var/run"}));
+  std::string yaml = to_yaml(policy);
+  EXPECT_NE(yaml.find("# why\ndata: ["), std::string::npos) << yaml;
+  EXPECT_TRUE(same_meaning(parsed(yaml), policy));
+  EXPECT_FALSE(same_meaning(parsed("version: 1\n"), policy));
+  EXPECT_TRUE(same_meaning(parsed(to_json(policy)), policy));
+  for (const char* bad : {"/srv/data", ".", "..", "../data", "a/../b", "a//b", "a/", "./a", "", "a/.", "a/.."}) {
+    auto read = parse_policy(std::string("version: 1\ndata: [\"") + bad + "\"]\n", "test.yaml");
+    ASSERT_FALSE(read) << bad;
+    EXPECT_NE(read.error().what.find("data[0]"), std::string::npos) << read.error().what;
+  }
+  EXPECT_FALSE(parse_policy("version: 1\ndata: [a, a]\n", "test.yaml"));
+  EXPECT_FALSE(parse_policy("version: 1\ndata: instance\n", "test.yaml"));
+  EXPECT_FALSE(parse_policy("version: 1\ndata: [\"" + std::string(200000, 'a') + "\"]\n", "test.yaml"));
+}
+
 TEST(Policy, EveryCommentSurvivesInItsPlace) {
   std::string text = R"(# head
 version: 1  # one

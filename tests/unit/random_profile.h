@@ -27,6 +27,7 @@ class RandomProfile {
       profile.code["/bin/p" + std::to_string(below(2))].insert("/lib/" + std::to_string(below(5)));
     profile.target.everyday = below(2) != 0;
     for (unsigned i = below(3); i > 0; i--) profile.target.masters.push_back("m" + std::to_string(i));
+    for (unsigned i = below(3); i > 0; i--) profile.target.data.push_back("d" + std::to_string(i));
     profile.completeness["unknown_frames"] = below(3);
     profile.runs.push_back({"2026-01-0" + std::to_string(1 + below(9)) + "T00:00:00Z", 1.5, below(1000), "0.1.0"});
     for (int i = 0; i < observations; i++) profile.observations.push_back(observation(holdable));

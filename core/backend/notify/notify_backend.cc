@@ -52,8 +52,8 @@ NotifyBackend::NotifyBackend(BackendOptions options, Handler& handler)
                if (watcher_) watcher_->watch(pid, pidfd);
              }),
       subjects_(handler, counts_),
-      shield_(options_.landlock, options_.closed ? options_.closed : is_closed_directory),
-      paths_(handler_.protected_paths(), options_.emulate_opens, shield_, counts_),
+      shield_(options_.landlock, options_.closed ? options_.closed : is_closed_directory, handler_.data_directories()),
+      paths_(handler_.protected_paths(), handler_.data_directories(), options_.emulate_opens, shield_, counts_),
       function_(options_.find_function),
       channel_(tasks_, subjects_, handler, counts_, options_.companion, shield_, function_, options_.client_path,
                [this](Thread& thread, Right right, const uint64_t* args) {
@@ -61,9 +61,9 @@ NotifyBackend::NotifyBackend(BackendOptions options, Handler& handler)
                  return judge(thread, number(right), -1, args);
                }) {
   LG_CHECK(options_.matrix != nullptr);
-  if (options_.first_shield == FirstShield::kNone)
+  if (options_.first_shield == FirstShield::kNone && !options_.tell_writes)
     shield_.only_look(handler_.protected_paths());
-  else
+  else if (!options_.tell_writes)
     shield_.protect(handler_.protected_paths(), options_.first_shield == FirstShield::kForOpens);
   if (Companion* companion = options_.companion) handler_.watch_rules([companion] { companion->on_rules(); });
   for (int nr = 0; nr < 512; nr++) traits_[nr] = traits_of(nr);
@@ -292,7 +292,7 @@ void NotifyBackend::handle_marker(Thread& thread, const seccomp_notif& call) {
   if (call.data.args[1] == LG_MARKER_HELLO && answer.value >= 0) {
     std::vector<std::string> known = handler_.protected_paths();
     paths_.protect_only(known);
-    shield_.prepare(std::move(known));
+    if (!options_.tell_writes) shield_.prepare(std::move(known));
   }
   if (answer.descriptor >= 0) {
     int error = listener_->answer_descriptor(call.id, answer.descriptor, true);
@@ -390,6 +390,10 @@ void NotifyBackend::carry_on(Thread& thread, const seccomp_notif& call) {
   }
   if ((traits & kPath) && paths_.active()) {  // a hello may have made protected paths known
     Paths::Outcome outcome = paths_.apply(thread, call.data);
+    if (options_.tell_writes) {
+      if (outcome.guarded) tell_write(thread, call, outcome);
+      outcome = {};
+    }
     if (outcome.kind == Paths::Outcome::kRefuse) {
       if (outcome.guarded) return tamper(thread, call, outcome.what, outcome.path);
       return answered(listener_->refuse(call.id, outcome.error));
@@ -449,6 +453,12 @@ void NotifyBackend::refuse(Thread& thread, const seccomp_notif& call, const Deci
   if (decision.kind == Decision::kKill && listener_->waiting(call.id))
     syscall(SYS_pidfd_send_signal, thread.process->pidfd, SIGKILL, nullptr, 0);
   answered(listener_->refuse(call.id, decision.error ? decision.error : EPERM));
+}
+
+void NotifyBackend::tell_write(Thread& thread, const seccomp_notif& call, const Paths::Outcome& outcome) {
+  if (!handler_.on_protected_write(outcome.path)) return;
+  subjects_.tell_tamper(thread, Right{classify(thread, call.data)}, call.data.nr, outcome.what, outcome.path, {},
+                        false);
 }
 
 void NotifyBackend::tamper(Thread& thread, const seccomp_notif& call, std::string_view what, std::string_view path) {

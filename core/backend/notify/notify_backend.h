@@ -86,6 +86,7 @@ class NotifyBackend {
   void note_clone(Thread& thread, const seccomp_data& call);
   void carry_on(Thread& thread, const seccomp_notif& call);
   void refuse(Thread& thread, const seccomp_notif& call, const Decision& decision);
+  void tell_write(Thread& thread, const seccomp_notif& call, const Paths::Outcome& outcome);
   void tamper(Thread& thread, const seccomp_notif& call, std::string_view what, std::string_view path);
   bool puts_on_shield(const Thread& thread, const seccomp_data& call) const;
   void set_phase(Process& process, uint32_t phase);

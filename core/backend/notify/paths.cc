@@ -93,8 +93,9 @@ std::string trimmed(std::string path) {
 
 }  // namespace
 
-Paths::Paths(std::vector<std::string> protected_paths, bool emulate, const Shield& shield, NotifyCounters& counters)
-    : emulate_(emulate), shield_(shield), counters_(counters) {
+Paths::Paths(std::vector<std::string> protected_paths, std::vector<std::string> data, bool emulate,
+             const Shield& shield, NotifyCounters& counters)
+    : data_(std::move(data)), emulate_(emulate), shield_(shield), counters_(counters) {
   protect_only(std::move(protected_paths));
   read_status(getpid(), &own_);
 }
@@ -118,8 +119,13 @@ bool Paths::is_protected(const std::string& path, bool above) const {
     return inner.compare(0, outer.size(), outer) == 0 &&
            (inner.size() == outer.size() || inner[outer.size()] == '/' || outer == "/");
   };
+  auto is_data = [&](const std::string& guarded) {
+    return std::any_of(data_.begin(), data_.end(), [&](const std::string& data) {
+      return below(data, guarded) && path.size() > data.size() && below(path, data);
+    });
+  };
   return std::any_of(protected_.begin(), protected_.end(), [&](const std::string& guarded) {
-    return below(path, guarded) || (above && below(guarded, path));
+    return (below(path, guarded) && !is_data(guarded)) || (above && below(guarded, path));
   });
 }
 
@@ -132,8 +138,8 @@ Paths::Outcome Paths::protect(std::string path) const {
 }
 
 // /proc/PID/mem writes any memory, whatever its protection; what belongs to the supervisor is nobody's.
-bool Paths::forbidden(const Place& place) const {
-  if (!place.on_proc) return is_protected(place.path, false);
+bool Paths::forbidden(const Place& place, bool inside) const {
+  if (!place.on_proc) return is_protected(inside ? place.path + "/" : place.path, false);
   return place.path.ends_with("/mem") || place.path.starts_with("/proc/" + std::to_string(getpid()) + "/");
 }
 
@@ -207,9 +213,9 @@ Paths::Outcome Paths::open_existing(Thread& thread, const Open& asked, const Pla
   const bool writing = (asked.flags & kWriting) != 0 && !(asked.flags & O_PATH);
   if ((asked.flags & O_CREAT) && (asked.flags & O_EXCL)) return refuse(EEXIST);
   if (S_ISLNK(place.info.st_mode)) return refuse(ELOOP);
-  if (writing && forbidden(place)) return protect(place.path);
   const mode_t type = place.info.st_mode & S_IFMT;
   const bool temporary = (asked.flags & O_TMPFILE) == O_TMPFILE;
+  if (writing && forbidden(place, temporary)) return protect(place.path);
   if ((asked.flags & O_DIRECTORY) && type != S_IFDIR) return refuse(ENOTDIR);
   if (type == S_IFDIR && writing && !temporary) return refuse(EISDIR);
   if (type != S_IFREG && type != S_IFDIR && !is_plain_device(place.info)) {

@@ -27,8 +27,9 @@ namespace libguard {
 
 class Paths {
  public:
-  // `shield` outlives this.
-  Paths(std::vector<std::string> protected_paths, bool emulate, const Shield& shield, NotifyCounters& counters);
+  // `shield` outlives this. `data`: directories below protected ones in which everything may be changed.
+  Paths(std::vector<std::string> protected_paths, std::vector<std::string> data, bool emulate, const Shield& shield,
+        NotifyCounters& counters);
 
   // From now on these paths are protected, and no others.
   void protect_only(std::vector<std::string> protected_paths);
@@ -50,7 +51,8 @@ class Paths {
   };
   Outcome apply(Thread& thread, const seccomp_data& call);
 
-  // Is this absolute path a protected file, in a protected directory, or above one? (`above` counts for renames.)
+  // Is this absolute path a protected file, in a protected directory, or above one? (`above` counts for renames.) What
+  // lies in a data directory is not, unless it is protected itself; the directory is.
   bool is_protected(const std::string& path, bool above) const;
 
  private:
@@ -68,11 +70,12 @@ class Paths {
   bool same_rights(Thread& thread) const;
   bool is_shielded(const Thread& thread, const Open& open, const std::string& path, const struct stat& file);
   Outcome move(Thread& thread, const seccomp_data& call, const Place folders[2], const std::string names[2]) const;
-  bool forbidden(const Place& place) const;
+  bool forbidden(const Place& place, bool inside = false) const;  // inside: what would be made in this directory
   bool is_closed(const Thread& thread, const Place& folder, const std::string& name, EntryChange change) const;
   Outcome protect(std::string path) const;
 
   std::vector<std::string> protected_;
+  const std::vector<std::string> data_;
   const bool emulate_;
   const Shield& shield_;
   NotifyCounters& counters_;

@@ -126,7 +126,8 @@ bool is_closed_directory(const std::string& directory) {
   return !may_write(directory) || is_system_directory(directory) || is_inside_prefix(directory);
 }
 
-Separation separate(const std::vector<std::string>& paths, const ClosedRule& closed) {
+Separation separate(const std::vector<std::string>& paths, const ClosedRule& closed,
+                    const std::vector<std::string>& data) {
   std::set<std::string> sorted(paths.begin(), paths.end());  // what holds another comes first
   Separation result;
   Looker looker(closed);
@@ -167,6 +168,10 @@ Separation separate(const std::vector<std::string>& paths, const ClosedRule& clo
       bool kept = sorted.count(path) != 0 || above.count(path) != 0;
       if (!kept && !(directory == "/" && is_procfs(path))) result.allowed.push_back(std::move(path));
     }
+  }
+  for (const std::string& directory : data) {
+    auto keeps = [&](const std::string& path) { return path == directory || is_below(path, directory); };
+    if (std::none_of(sorted.begin(), sorted.end(), keeps)) result.allowed.push_back(directory);
   }
   return result;
 }

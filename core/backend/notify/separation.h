@@ -34,7 +34,9 @@ struct Separation {
 };
 
 // `paths`: absolute real paths; they need not exist. Only directories are separated: closing all directories above is
-// too much for a file.
-Separation separate(const std::vector<std::string>& paths, const ClosedRule& closed = is_closed_directory);
+// too much for a file. `data`: directories below one of the paths in which everything may be changed, unless one of the
+// paths lies there.
+Separation separate(const std::vector<std::string>& paths, const ClosedRule& closed = is_closed_directory,
+                    const std::vector<std::string>& data = {});
 
 }  // namespace libguard

@@ -70,8 +70,8 @@ int landlock_version() {
 
 const char* protection_text(bool by_landlock) { return by_landlock ? "Landlock" : "the supervisor's look"; }
 
-Shield::Shield(bool wanted, ClosedRule closed)
-    : wanted_(wanted), closed_(std::move(closed)), version_(wanted ? landlock_version() : 0) {
+Shield::Shield(bool wanted, ClosedRule closed, std::vector<std::string> data)
+    : wanted_(wanted), closed_(std::move(closed)), data_(std::move(data)), version_(wanted ? landlock_version() : 0) {
   if (!wanted)
     reason_ = "Landlock is not used here";
   else if (version_ < kFirstWithRefer)
@@ -124,7 +124,7 @@ Shield::Made Shield::make(const std::vector<std::string>& paths, bool for_opens)
     made.found.shared = paths;
     return made;
   }
-  made.found = separate(paths, closed_);
+  made.found = separate(paths, closed_, data_);
   if (for_opens ? !paths.empty() : !made.found.separated.empty()) build(made);
   return made;
 }

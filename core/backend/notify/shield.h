@@ -35,7 +35,7 @@ const char* protection_text(bool by_landlock);
 
 class Shield {
  public:
-  explicit Shield(bool wanted, ClosedRule closed = is_closed_directory);
+  explicit Shield(bool wanted, ClosedRule closed = is_closed_directory, std::vector<std::string> data = {});
   ~Shield();
   Shield(const Shield&) = delete;
   Shield& operator=(const Shield&) = delete;
@@ -89,6 +89,7 @@ class Shield {
 
   const bool wanted_;
   const ClosedRule closed_;
+  const std::vector<std::string> data_;  // directories below protected ones that stay changeable
   const int version_;
   int ruleset_ = -1;
   uint32_t generation_ = 0;

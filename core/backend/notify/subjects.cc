@@ -153,13 +153,13 @@ void Subjects::note_frames(Thread& thread, StackNote* out) {
 }
 
 void Subjects::tell_tamper(Thread& thread, Right right, int nr, std::string_view what, std::string_view path,
-                           std::string_view detail) {
-  counters_.tampers++;
+                           std::string_view detail, bool refused) {
+  if (refused) counters_.tampers++;
   lg_subject subject;
   this->subject(thread, true, &subject);
   SubjectFrames frames(*this, thread, subject.stack);
   handler_.on_tamper({thread.process->pid, thread.tid, thread.process->program->index, right, nr, &subject, &frames,
-                      what, path, detail});
+                      what, path, detail, refused});
 }
 
 uint16_t maker_from(const lg_stack& stack, const lg_handoff& handoff, uint16_t maker) {

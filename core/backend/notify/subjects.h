@@ -26,9 +26,9 @@ class Subjects {
   void note(Thread& thread, StackNote* out);
   // The same with its frames, for a vfork child that will exec in its name.
   void note_frames(Thread& thread, StackNote* out);
-  // Tells the handler of a refused attempt, and who was on the stack.
+  // Tells the handler of an attempt, and who was on the stack.
   void tell_tamper(Thread& thread, Right right, int nr, std::string_view what, std::string_view path,
-                   std::string_view detail = {});
+                   std::string_view detail = {}, bool refused = true);
   // Who counts as spawner of the program that this thread execs.
   LibrarySet spawners(const lg_subject& subject) const;
   // pthread_self of the thread; 0: not known.

@@ -60,6 +60,7 @@ class Guard final : public Handler {
   Mode mode() const;
   Action action(Right right) const;  // of a verdict of culprits, under enforce; else kLog
   bool recording() const;
+  bool looks_at_writes() const;              // by path: to refuse them, to report them, or to learn where they go
   bool is_listed_always(Right right) const;  // on the whitelists of all phases
   // Calls for which a process that serves is ended by a filter of its own: not on the list, and the action is kill.
   // None if it may start programs then: a program would keep the filter.
@@ -71,7 +72,9 @@ class Guard final : public Handler {
   ProgramInfo on_program(const ProgramBirth& birth) override;
   void on_hello(uint32_t program, const lg_hello& hello, std::string_view image) override;
   int64_t hello_answer() override;
-  std::vector<std::string> protected_paths() override;  // under enforce: code, policy, profile, events, libguard itself
+  // Code, policy, profile, events, libguard itself; none where nobody would hear of it.
+  std::vector<std::string> protected_paths() override;
+  std::vector<std::string> data_directories() override;
   uint64_t resolve(uint32_t program, uint32_t kind, std::string_view path, FileIdentity opened) override;
   std::string module_name(uint32_t module_hash) override;
   std::string library_name(LibraryId id) override;
@@ -79,6 +82,7 @@ class Guard final : public Handler {
   void on_birth(pid_t pid, bool forked) override;
   void on_exit(pid_t pid) override;
   void on_tamper(const Tamper& tamper) override;
+  bool on_protected_write(std::string_view path) override;
   void on_phase(pid_t pid, uint32_t phase) override;
   void on_listen(pid_t pid) override;
   bool on_wait(pid_t pid) override;
@@ -93,10 +97,11 @@ class Guard final : public Handler {
   Progress progress() const;
 
   struct Summary {
-    uint64_t deviations = 0;         // all, repeats included
-    size_t kinds = 0;                // different ones
-    Counters losses;                 // causes with a count above 0
-    std::optional<Profile> profile;  // when recording
+    uint64_t deviations = 0;               // all, repeats included
+    size_t kinds = 0;                      // different ones
+    Counters losses;                       // causes with a count above 0
+    std::optional<Profile> profile;        // when recording
+    std::vector<std::string> beside_code;  // when recording: entries that were written beside code
   };
   // Ends the guard: final counts to the event file, the profile with `losses` as its completeness.
   Summary finish(const Counters& backend_losses);
