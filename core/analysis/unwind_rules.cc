@@ -283,7 +283,7 @@ RegisterValues UnwindRow::caller(uint64_t cfa, const RegisterValues& values, con
     if (rule.kind == Kind::kSame && reg != kDwarfReturn) found[reg] = values[reg];
     if (rule.kind == Kind::kAtCfa) found[reg] = read(place);
     if (rule.kind == Kind::kCfaPlus) found[reg] = place;
-    if (rule.kind == Kind::kRegister && rule.number < kDwarfRegisters)
+    if (rule.kind == Kind::kRegister && rule.number >= 0 && rule.number < kDwarfRegisters)
       found[reg] = values[static_cast<size_t>(rule.number)];
     if (rule.kind != Kind::kAtExpression && rule.kind != Kind::kExpression) continue;
     auto value = Expression(values, read).value(rule.expression, cfa);
