@@ -244,10 +244,7 @@ def main():
     wrong = list(make_policy(setting))
     for check in () if wrong else (check_other_work, check_attempts, check_detect):
         wrong += check(setting)
-    for line in wrong:
-        print("FAIL  " + line)
-    print("all as it should be" if not wrong else f"{len(wrong)} wrong")
-    return 1 if wrong else 0
+    return harness.exit_status(wrong)
 
 
 if __name__ == "__main__":

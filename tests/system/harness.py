@@ -282,6 +282,14 @@ def read_events(path):
     return [event for event in read_all_events(path) if event.get("kind") == "deviation"]
 
 
+def exit_status(wrong):
+    """Tells the lines that say what is wrong; 0 if there is none."""
+    for line in wrong:
+        print("FAIL  " + line)
+    print("all as it should be" if not wrong else f"{len(wrong)} wrong")
+    return 1 if wrong else 0
+
+
 def plain(name):
     """A purl without its version, or a fixed name."""
     if isinstance(name, dict):

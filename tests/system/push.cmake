@@ -10,10 +10,6 @@ set_tests_properties(bpf_push PROPERTIES LABELS bpf)
 lg_add_system_test(system_without_libraries 120 without_libraries ${CMAKE_CURRENT_LIST_DIR}/without_libraries.py --as-user)
 lg_add_system_test(bpf_without_libraries 120 without_libraries ${CMAKE_CURRENT_LIST_DIR}/without_libraries.py --backend auto)
 set_tests_properties(bpf_without_libraries PROPERTIES LABELS bpf)
-# Data inside the application's directory.
-lg_add_system_test(system_data_directories 120 data_directories ${CMAKE_CURRENT_LIST_DIR}/data_directories.py --as-user)
-lg_add_system_test(bpf_data_directories 120 data_directories ${CMAKE_CURRENT_LIST_DIR}/data_directories.py --backend auto)
-set_tests_properties(bpf_data_directories PROPERTIES LABELS bpf)
 # A native program that tries what is known against a refusal.
 add_executable(bypass_guest ${CMAKE_SOURCE_DIR}/tests/victims/native/bypass_guest.c)
 target_link_libraries(bypass_guest PRIVATE Threads::Threads)

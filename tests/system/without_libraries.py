@@ -118,10 +118,7 @@ def main():
     options = parser.parse_args()
     setting = Setting(harness.Account(options.as_user), options.backend)
     wrong = [*check_embedding(setting), *check_left(setting)]
-    for line in wrong:
-        print("FAIL  " + line)
-    print("all as it should be" if not wrong else f"{len(wrong)} wrong")
-    return 1 if wrong else 0
+    return harness.exit_status(wrong)
 
 
 if __name__ == "__main__":
