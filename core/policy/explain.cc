@@ -122,9 +122,8 @@ std::string advice_without_grant(const Event& event) {
              " of the policy, or use 'libguard policy accept'.";
     if (culprit.role == kTamperRole && event.message.starts_with(kProtectedFile))
       return "No grant can allow this: a guard keeps the directories of code whole, the application's too. Let the "
-             "program "
-             "write to another directory, or to one inside the application's that holds no code and that the policy "
-             "names as data (data: [DIR]); --app DIR says which one holds the application's code.";
+             "program write to another directory, or to one inside the application's that holds no code and that the "
+             "policy names as data (data: [DIR]); --app DIR says which one holds the application's code.";
     if (culprit.role == kTamperRole) return "No grant can allow this: a guard keeps itself and the code files whole.";
     if (culprit.role == "function" && !event.stack.empty() && event.stack.front().frame.empty() &&
         !is_native_program(event))
